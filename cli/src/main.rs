@@ -1,0 +1,2 @@
+//! The `agentbox` binary.
+fn main() {}

@@ -1,0 +1,3 @@
+//! Reading and validating `agentbox.yaml`.
+
+pub mod model;

@@ -1,0 +1,2 @@
+//! The `agentbox-ctl` binary.
+fn main() {}

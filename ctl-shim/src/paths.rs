@@ -1,0 +1,24 @@
+//! Where things lie in a box (contract, §5).
+
+/// The project, in the container's writable layer.
+pub const WORKSPACE: &str = "/workspace";
+/// The configuration that the supervisor reads.
+pub const CONFIG: &str = "/workspace/agentbox.yaml";
+/// File name of the configuration, in a project and in a box.
+pub const CONFIG_NAME: &str = "agentbox.yaml";
+/// Unit logs.
+pub const LOGS: &str = "/var/log/agentbox";
+/// The supervisor's socket.
+pub const SOCKET: &str = "/run/agentbox/ctl.sock";
+/// `run_once` markers; part of the warm tree.
+pub const STATE: &str = "/var/lib/agentbox";
+/// The box's own volume: identity, journal, environment. Never in a checkpoint.
+pub const PRIVATE: &str = "/var/lib/agentbox/private";
+/// Identity and environment, inside [`PRIVATE`].
+pub const IDENTITY: &str = "/var/lib/agentbox/private/box.json";
+/// The supervisor binary.
+pub const BINARY: &str = "/usr/local/bin/agentbox-ctl";
+/// File name of the recorded unit states, inside the private directory.
+pub const RECORD_NAME: &str = "units.json";
+/// File name of the event journal, inside the private directory.
+pub const JOURNAL_NAME: &str = "events.jsonl";
