@@ -1,5 +1,6 @@
 //! Starting, finding and ending real processes.
 #![cfg(feature = "supervisor")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::ffi::OsString;
 use std::fs;

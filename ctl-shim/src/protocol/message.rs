@@ -78,6 +78,9 @@ pub struct LogRange {
     /// Go on with new output until cancelled.
     #[serde(default)]
     pub follow: bool,
+    /// One chunk for each line, with its time.
+    #[serde(default)]
+    pub timestamps: bool,
 }
 
 /// Whose output a data frame holds. Merged output of several units is in order of time, in whole lines.
