@@ -6,4 +6,4 @@ mod status;
 
 pub use event::{Event, EventKind};
 pub use state::{ServiceState, TaskState, UnitState};
-pub use status::{ServiceStatus, TaskStatus, UnitsReport};
+pub use status::{Record, ServiceStatus, TaskStatus, UnitsReport};
