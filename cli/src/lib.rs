@@ -8,7 +8,13 @@
 
 pub mod commands;
 pub mod context;
+pub mod logs;
+pub mod readiness;
+pub mod terminal;
 pub mod ui;
+
+#[cfg(test)]
+mod testing;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

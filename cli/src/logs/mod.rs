@@ -1,0 +1,5 @@
+//! Showing the output of units.
+
+mod printer;
+
+pub use printer::{Marks, Printer};
