@@ -10,8 +10,10 @@ pub mod commands;
 pub mod context;
 pub mod logs;
 pub mod readiness;
+pub mod session;
 pub mod terminal;
 pub mod ui;
+pub mod units;
 
 #[cfg(test)]
 mod testing;
