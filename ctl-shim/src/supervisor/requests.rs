@@ -3,9 +3,10 @@
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, unknown_unit};
-use super::machine::{Key, Outcome, Verdict};
+use super::machine::{Key, Verdict};
 use super::shared::Ask;
 use crate::failure::Failure;
+use crate::process::reap::Exit;
 use crate::protocol::message::{Answer, ReloadStep, UnitOutcome};
 use crate::report::UnitState;
 use crate::time::Timestamp;
@@ -230,8 +231,8 @@ impl Engine {
         let slot = self.machine.slot(key)?;
         let UnitState::Task(state) = slot.state() else { return None };
         let (exit_code, signal) = match slot.outcome {
-            Some(Outcome::Exited(code)) => (Some(code), None),
-            Some(Outcome::Signaled(number)) => (None, Some(super::machine::signal_name(number))),
+            Some(Exit::Code(code)) => (Some(code), None),
+            Some(Exit::Signal(number)) => (None, Some(super::machine::signal_name(number))),
             None => (None, None),
         };
         Some(Ok(Answer::Task { state, exit_code, signal, reason: slot.reason.clone() }))
