@@ -199,7 +199,7 @@ impl Engine {
     /// Collects the children that have ended.
     fn reap(&mut self) {
         for (pid, outcome) in self.launcher.reap() {
-            let Some(key) = self.launcher.key_of(pid) else { continue };
+            let Some(key) = self.launcher.take_leader(pid) else { continue };
             // What the leader wrote is in the pipe by now.
             self.launcher.drain(key);
             let task = self.machine.slot(key).is_some_and(|slot| !slot.unit.is_service());
