@@ -6,8 +6,11 @@
 //!                                            └─ Ui: stdout is data, stderr is status
 //! ```
 
+pub mod boxes;
 pub mod commands;
 pub mod context;
+pub mod docker;
+pub mod project;
 pub mod ui;
 
 use std::ffi::OsString;
