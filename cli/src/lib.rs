@@ -10,8 +10,16 @@ pub mod boxes;
 pub mod commands;
 pub mod context;
 pub mod docker;
+pub mod logs;
 pub mod project;
+pub mod readiness;
+pub mod session;
+pub mod terminal;
 pub mod ui;
+pub mod units;
+
+#[cfg(test)]
+mod testing;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -187,6 +187,11 @@ impl Ui {
         self.report(&self.stderr_style().labels(&text));
     }
 
+    /// Whether steps are spinners that can be redrawn, and not lines.
+    pub fn draws_progress(&self) -> bool {
+        self.progress.is_enabled()
+    }
+
     /// Starts a step of the work: a spinner on a terminal, a plain line elsewhere.
     pub fn step(&self, text: &str) -> Step<'_> {
         Step::start(self, text)

@@ -24,6 +24,10 @@ impl Progress {
         }
     }
 
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
     /// Runs `write` while no spinner is on the screen.
     pub(super) fn suspended<T>(&self, write: impl FnOnce() -> T) -> T {
         match self.bars.get() {
@@ -74,6 +78,14 @@ impl<'a> Step<'a> {
     pub fn update(&self, detail: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{}: {detail}", self.text));
+        }
+    }
+
+    /// Shows another text in its place. On a terminal only.
+    pub fn replace(&mut self, text: &str) {
+        text.clone_into(&mut self.text);
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
         }
     }
 

@@ -10,9 +10,14 @@ use super::{Look, Ui};
 pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
+    /// All of it.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+
     /// All of it, as text.
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 }
 

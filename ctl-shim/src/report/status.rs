@@ -70,3 +70,14 @@ pub struct TaskStatus {
     /// Why it is in this state, where that is not obvious (`already done`).
     pub reason: Option<String>,
 }
+
+/// What the supervisor records in the private volume (`units.json`), so that the host can show the units of a
+/// stopped or paused box, and a supervisor that crashed can go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Number of the newest event that the report includes.
+    pub seq: u64,
+    /// The units.
+    #[serde(flatten)]
+    pub units: UnitsReport,
+}

@@ -1,1 +1,3 @@
-//! Filled in below.
+//! The supervisor: reads the configuration, runs the units, answers requests.
+
+pub mod machine;
