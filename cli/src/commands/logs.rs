@@ -56,6 +56,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             tail: arguments.tail,
             since: arguments.since,
             follow: arguments.follow,
+            timestamps: arguments.timestamps,
         };
         let marks = |all: Vec<String>| Marks {
             units: match wanted.as_slice() {

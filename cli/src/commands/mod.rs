@@ -9,15 +9,16 @@ pub mod run_task;
 pub mod shell;
 pub mod status;
 pub mod url;
+pub mod validate;
 pub mod wait;
 
 use std::ffi::OsString;
 use std::future::Future;
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::flags;
 use agentbox_ctl::time::Timestamp;
-use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::Exit;
 use crate::context::Context;
@@ -83,6 +84,8 @@ pub enum Command {
     Url(url::Arguments),
     /// Show state changes of a box's units
     Events(events::Arguments),
+    /// Check an agentbox.yaml; needs no Docker
+    Validate(validate::Arguments),
     /// Print a completion script for a shell
     Completion(completion::Arguments),
 }
@@ -103,6 +106,7 @@ impl Command {
             Self::Reload(arguments) => reload::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
+            Self::Validate(arguments) => validate::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),
         }
     }
@@ -140,30 +144,7 @@ pub fn parse(command_line: Vec<OsString>) -> Result<Arguments, clap::Error> {
 
 /// The clap command tree, every long flag bound to its environment variable.
 pub fn command() -> clap::Command {
-    with_environment(Arguments::command())
-}
-
-/// Binds each `--x-y` to `AGENTBOX_X_Y`. For switches `0`, `false`, `no`, `off` and the empty text mean off.
-fn with_environment(command: clap::Command) -> clap::Command {
-    command
-        .mut_args(|argument| {
-            let Some(variable) = argument.get_long().map(environment_name) else {
-                return argument;
-            };
-            let switch = matches!(argument.get_action(), ArgAction::SetTrue);
-            let argument = argument.env(variable).hide_env(true);
-            if switch {
-                argument.value_parser(FalseyValueParser::new())
-            } else {
-                argument
-            }
-        })
-        .mut_subcommands(with_environment)
-}
-
-/// `AGENTBOX_X_Y` of `x-y`.
-fn environment_name(flag: &str) -> String {
-    format!("AGENTBOX_{}", flag.to_ascii_uppercase().replace('-', "_"))
+    flags::with_environment(Arguments::command())
 }
 
 /// The subcommand that clap's complaint is about, with a space after it, or nothing: `Usage: agentbox X …`.
