@@ -147,17 +147,13 @@ pub fn command() -> clap::Command {
     flags::with_environment(Arguments::command())
 }
 
-/// The subcommand that clap's complaint is about, with a space after it, or nothing: `Usage: agentbox X …`.
-pub(crate) fn subcommand_of(complaint: &str) -> String {
-    complaint
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Usage: agentbox "))
-        .map(|usage| {
-            usage
-                .split(' ')
-                .take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
-                .map(|word| format!("{word} "))
-                .collect()
-        })
-        .unwrap_or_default()
+/// The subcommand of a command line that need not be right: its first word that is one.
+pub(crate) fn subcommand_of(command_line: &[OsString]) -> Option<String> {
+    let known = Arguments::command();
+    command_line
+        .iter()
+        .skip(1)
+        .filter_map(|word| word.to_str())
+        .find_map(|word| known.find_subcommand(word))
+        .map(|command| command.get_name().to_owned())
 }
