@@ -1,0 +1,126 @@
+//! The command line: one file per command, its arguments beside its `run`.
+
+pub mod completion;
+
+use std::future::Future;
+
+use agentbox_ctl::failure::Failure;
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+
+use crate::Exit;
+use crate::context::Context;
+use crate::ui::ColorChoice;
+
+/// A full Linux machine per task, in an isolated container.
+#[derive(Debug, Parser)]
+#[command(
+    name = "agentbox",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true
+)]
+#[command(after_help = "Every flag --x-y is also AGENTBOX_X_Y in the environment.")]
+pub struct Arguments {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArguments {
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print data and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// The Docker engine: unix://, tcp://, ssh:// (else DOCKER_HOST, DOCKER_CONTEXT, the current docker context)
+    #[arg(long, global = true, value_name = "URL")]
+    pub engine: Option<String>,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completion(completion::Arguments),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever kept it from doing its work.
+    pub fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::Completion(arguments) => completion::run(&arguments, context),
+        }
+    }
+}
+
+/// Runs a command that talks to an engine. Those that need none never get here, so they start no runtime.
+///
+/// # Errors
+/// Those of the command, and a runtime that cannot be made.
+pub fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("cannot start the async runtime").because(&error))?
+        .block_on(work)
+}
+
+/// The clap command tree, every long flag bound to its environment variable.
+pub fn command() -> clap::Command {
+    with_environment(Arguments::command())
+}
+
+/// Binds each `--x-y` to `AGENTBOX_X_Y`. For switches `0`, `false`, `no`, `off` and the empty text mean off.
+fn with_environment(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|argument| {
+            let Some(variable) = argument.get_long().map(environment_name) else {
+                return argument;
+            };
+            let switch = matches!(argument.get_action(), ArgAction::SetTrue);
+            let argument = argument.env(variable).hide_env(true);
+            if switch {
+                argument.value_parser(FalseyValueParser::new())
+            } else {
+                argument
+            }
+        })
+        .mut_subcommands(with_environment)
+}
+
+/// `AGENTBOX_X_Y` of `x-y`.
+fn environment_name(flag: &str) -> String {
+    format!("AGENTBOX_{}", flag.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// The subcommand that clap's complaint is about, with a space after it, or nothing: `Usage: agentbox X …`.
+pub(crate) fn subcommand_of(complaint: &str) -> String {
+    complaint
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Usage: agentbox "))
+        .map(|usage| {
+            usage
+                .split(' ')
+                .take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
+                .map(|word| format!("{word} "))
+                .collect()
+        })
+        .unwrap_or_default()
+}

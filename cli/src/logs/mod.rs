@@ -1,0 +1,6 @@
+//! Showing the output of units.
+
+pub mod live;
+mod printer;
+
+pub use printer::{Marks, Printer};

@@ -1,0 +1,63 @@
+//! Names of units on a command line.
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::report::{UnitsReport, one_line};
+
+/// The names of all units of a report, services first.
+pub fn names(report: &UnitsReport) -> Vec<String> {
+    let services = report.services.iter().map(|service| service.name.clone());
+    let tasks = report.tasks.iter().map(|task| task.name.clone());
+    services.chain(tasks).collect()
+}
+
+/// Checks that every unit in `wanted` exists.
+///
+/// # Errors
+/// The first one that does not (exit code 3), with the list of those that do.
+pub fn check(box_name: &str, wanted: &[String], report: &UnitsReport) -> Result<(), Failure> {
+    let known = names(report);
+    match wanted.iter().find(|unit| !known.contains(unit)) {
+        None => Ok(()),
+        Some(unit) => Err(unknown(box_name, unit, &known)),
+    }
+}
+
+fn unknown(box_name: &str, unit: &str, known: &[String]) -> Failure {
+    let failure = Failure::not_found(format!("box `{box_name}` has no unit `{unit}`"));
+    if known.is_empty() {
+        return failure
+            .cause("its agentbox.yaml declares no units")
+            .hint(format!("agentbox status {box_name}"));
+    }
+    let known: Vec<_> = known.iter().map(|unit| one_line(unit)).collect();
+    failure
+        .cause(format!("its units are {}", known.join(", ")))
+        .hint(format!("agentbox status {box_name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use agentbox_ctl::report::{ServiceState, TaskState};
+
+    use super::*;
+    use crate::testing::{report, service, task};
+
+    #[test]
+    fn an_unknown_unit_is_told_what_there_is() {
+        let report = report(
+            vec![service("web", ServiceState::Ready)],
+            vec![task("install", TaskState::Done)],
+        );
+        assert_eq!(
+            check("b", &["install".to_owned(), "web".to_owned()], &report),
+            Ok(())
+        );
+        let failure = check("b", &["wbe".to_owned()], &report).unwrap_err();
+        insta::assert_snapshot!(failure.render(), @r"
+        error: box `b` has no unit `wbe`
+          caused by: its units are web, install
+        hint: agentbox status b
+        ");
+        assert_eq!(failure.kind.exit_code(), 3);
+    }
+}

@@ -1,0 +1,61 @@
+//! Commands that need no supervisor: validate, schema.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Context;
+use crate::config;
+use crate::failure::Failure;
+use crate::paths;
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArguments {
+    /// The file, `-` for standard input; by default the box's
+    #[arg(default_value = paths::CONFIG)]
+    file: PathBuf,
+}
+
+pub(super) fn validate(arguments: &ValidateArguments, context: &Context) -> Result<u8, Failure> {
+    let name = arguments.file.display().to_string();
+    let cannot = |error: std::io::Error| Failure::usage(format!("cannot read {name}")).because(&error);
+    let bytes = if name == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map_err(cannot)?;
+        bytes
+    } else {
+        std::fs::read(&arguments.file).map_err(cannot)?
+    };
+    let loaded = config::load_bytes(&bytes);
+    let valid = loaded.config.is_some();
+    if context.json {
+        context.output.json(&loaded.report(&name))?;
+        return Ok(if valid { 0 } else { 2 });
+    }
+    if valid {
+        context.output.status(&format!("{name}: ok"));
+        return Ok(0);
+    }
+    let mut failure = Failure::usage("the configuration has errors");
+    failure.rendered = Some(loaded.render(&name));
+    Err(failure)
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Print the comment line for new files instead
+    #[arg(long)]
+    modeline: bool,
+}
+
+pub(super) fn schema(arguments: &SchemaArguments, context: &Context) -> Result<u8, Failure> {
+    if arguments.modeline {
+        context.output.line(&config::schema::modeline())?;
+    } else {
+        let text = serde_json::to_string_pretty(&config::schema::document())
+            .map_err(|error| Failure::failed("cannot write JSON").because(&error))?;
+        context.output.line(&text)?;
+    }
+    Ok(0)
+}
