@@ -6,6 +6,7 @@ pub mod exec;
 pub mod logs;
 pub mod reload;
 pub mod run_task;
+pub mod schema;
 pub mod shell;
 pub mod status;
 pub mod url;
@@ -86,6 +87,8 @@ pub enum Command {
     Events(events::Arguments),
     /// Check an agentbox.yaml; needs no Docker
     Validate(validate::Arguments),
+    /// Print the JSON Schema of agentbox.yaml; needs no Docker
+    Schema(schema::Arguments),
     /// Print a completion script for a shell
     Completion(completion::Arguments),
 }
@@ -107,6 +110,7 @@ impl Command {
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
             Self::Validate(arguments) => validate::run(&arguments, context),
+            Self::Schema(arguments) => schema::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),
         }
     }
