@@ -12,13 +12,16 @@ pub mod context;
 pub mod docker;
 pub mod image;
 pub mod interrupt;
+pub mod inspection;
 pub mod logs;
 pub mod plan;
 pub mod project;
+pub mod push;
 pub mod readiness;
 pub mod seed;
 pub mod session;
 pub mod supervisor_binary;
+pub mod target;
 pub mod terminal;
 pub mod ui;
 pub mod units;
@@ -30,9 +33,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use agentbox_ctl::failure::Failure;
-use clap::FromArgMatches;
 
-use crate::commands::Arguments;
 use crate::context::Context;
 use crate::ui::Ui;
 
@@ -53,11 +54,7 @@ const BROKEN_PIPE: u8 = 141;
 
 /// Runs one command line and says how the process ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match commands::command().try_get_matches_from(arguments) {
-        Ok(matches) => Arguments::from_arg_matches(&matches),
-        Err(error) => Err(error),
-    };
-    let arguments = match arguments {
+    let arguments = match commands::parse(arguments.into_iter().collect()) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };

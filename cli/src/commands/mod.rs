@@ -1,12 +1,23 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
 pub mod completion;
+pub mod events;
+pub mod exec;
+pub mod logs;
+pub mod reload;
+pub mod run_task;
+pub mod shell;
+pub mod status;
+pub mod url;
+pub mod wait;
 
+use std::ffi::OsString;
 use std::future::Future;
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::time::Timestamp;
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::Exit;
 use crate::context::Context;
@@ -54,6 +65,24 @@ pub struct GlobalArguments {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show a box's units
+    Status(status::Arguments),
+    /// Show the output of units
+    Logs(logs::Arguments),
+    /// Wait until units are ready
+    Wait(wait::Arguments),
+    /// Run a command in a box
+    Exec(exec::Arguments),
+    /// Open a shell in a box
+    Shell(shell::Arguments),
+    /// Run a task again
+    RunTask(run_task::Arguments),
+    /// Apply an edited agentbox.yaml to a running box
+    Reload(reload::Arguments),
+    /// Print a box's web URL
+    Url(url::Arguments),
+    /// Show state changes of a box's units
+    Events(events::Arguments),
     /// Print a completion script for a shell
     Completion(completion::Arguments),
 }
@@ -65,9 +94,23 @@ impl Command {
     /// Whatever kept it from doing its work.
     pub fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Status(arguments) => status::run(&arguments, context),
+            Self::Logs(arguments) => logs::run(&arguments, context),
+            Self::Wait(arguments) => wait::run(&arguments, context),
+            Self::Exec(arguments) => exec::run(arguments, context),
+            Self::Shell(arguments) => shell::run(arguments, context),
+            Self::RunTask(arguments) => run_task::run(&arguments, context),
+            Self::Reload(arguments) => reload::run(&arguments, context),
+            Self::Url(arguments) => url::run(&arguments, context),
+            Self::Events(arguments) => events::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),
         }
     }
+}
+
+/// Parses what `--since` takes.
+fn since(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_since(text, Timestamp::now())
 }
 
 /// Runs a command that talks to an engine. Those that need none never get here, so they start no runtime.
@@ -80,6 +123,19 @@ pub fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T
         .build()
         .map_err(|error| Failure::failed("cannot start the async runtime").because(&error))?
         .block_on(work)
+}
+
+/// Parses a whole command line, the program's name first.
+///
+/// # Errors
+/// Clap's: a mistake, or a wish for help or the version.
+pub fn parse(command_line: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let matches = command().try_get_matches_from(&command_line)?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    if let Command::Exec(arguments) = &mut arguments.command {
+        arguments.look_up(&command_line);
+    }
+    Ok(arguments)
 }
 
 /// The clap command tree, every long flag bound to its environment variable.

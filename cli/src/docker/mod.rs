@@ -26,7 +26,7 @@ pub use self::container::{
     PublishedPort, RestartPolicy,
 };
 pub use self::error::{Cause, DockerError};
-pub use self::exec::{Channel, ExecOptions, ExecOutput, ExecStream};
+pub use self::exec::{Channel, ExecOptions, ExecOutput, ExecStream, KeptStderr};
 pub use self::image::{ImageDetails, ImageSummary};
 pub use self::system::{DiskUsage, EngineInformation};
 pub use self::volume::VolumeSummary;
