@@ -9,13 +9,17 @@
 pub mod boxes;
 pub mod commands;
 pub mod context;
+pub mod creation;
 pub mod docker;
 pub mod image;
 pub mod interrupt;
+pub mod lifecycle;
 pub mod inspection;
+pub mod locale;
 pub mod logs;
 pub mod plan;
 pub mod project;
+pub mod project_config;
 pub mod push;
 pub mod readiness;
 pub mod seed;

@@ -260,6 +260,3 @@ impl Config {
             .find_map(|unit| Some((unit, unit.service()?.expose?)))
     }
 }
-
-/// Time from the stop signal to SIGKILL where nothing else is said; that of every task.
-pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);
