@@ -58,9 +58,11 @@ const BROKEN_PIPE: u8 = 141;
 
 /// Runs one command line and says how the process ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match commands::parse(arguments.into_iter().collect()) {
+    let command_line: Vec<OsString> = arguments.into_iter().collect();
+    let subcommand = commands::subcommand_of(&command_line);
+    let arguments = match commands::parse(command_line) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, subcommand.as_deref()),
     };
     let context = match Context::resolve(&arguments.global) {
         Ok(context) => context,
@@ -85,7 +87,7 @@ fn finish(ui: &Ui, result: Result<Exit, Failure>) -> u8 {
 }
 
 /// Prints clap's help, version or complaint: help is data, a complaint is an error with its hint.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, subcommand: Option<&str>) -> ExitCode {
     let ui = Ui::for_terminal(&commands::GlobalArguments::default());
     let text = error.render().to_string();
     if !error.use_stderr() {
@@ -99,7 +101,10 @@ fn usage(error: &clap::Error) -> ExitCode {
     };
     failure.rendered = Some(complaint.trim_end().to_owned());
     if hint {
-        failure = failure.hint(format!("agentbox {}--help", commands::subcommand_of(complaint)));
+        failure = failure.hint(match subcommand {
+            Some(subcommand) => format!("agentbox {subcommand} --help"),
+            None => "agentbox --help".to_owned(),
+        });
     }
     ExitCode::from(finish(&ui, Err(failure)))
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 
+use crate::commands::validate;
 use crate::context::Context;
 use crate::target::Target;
 
@@ -49,6 +50,7 @@ pub async fn push(context: &Context, target: &Target, force: bool) -> Result<(),
             .because(&error)
             .hint("call it on the machine that has the project")
     })?;
+    validate::check(&file.display().to_string(), &on_host)?;
     let (in_box, pushed) = target.configs().await?;
     let copies = Copies {
         in_box: in_box.as_deref(),

@@ -6,19 +6,12 @@ use agentbox_ctl::report::{UnitsReport, one_line};
 use crate::boxes::{self, BoxInfo};
 use crate::project::Project;
 
-/// The names of all units of a report, services first.
-pub fn names(report: &UnitsReport) -> Vec<String> {
-    let services = report.services.iter().map(|service| service.name.clone());
-    let tasks = report.tasks.iter().map(|task| task.name.clone());
-    services.chain(tasks).collect()
-}
-
 /// Checks that every unit in `wanted` exists.
 ///
 /// # Errors
 /// The first one that does not (exit code 3), with the list of those that do.
 pub fn check(box_name: &str, wanted: &[String], report: &UnitsReport) -> Result<(), Failure> {
-    let known = names(report);
+    let known = report.names();
     match wanted.iter().find(|unit| !known.contains(unit)) {
         None => Ok(()),
         Some(unit) => Err(unknown(box_name, unit, &known)),

@@ -134,7 +134,7 @@ find "$root/usr/share/man" -type f -delete
 mkdir -p "$root/usr/share/man/man1" "$root/usr/share/man/man7"
 CUSTOMIZE
 
-say "installing Debian $suite from $(awk 'NR == 1 { print $2 }' "$sources"); this takes about a minute"
+say "installing Debian $suite from $(awk -v suite="$suite" '$3 == suite { print $2; exit }' "$sources"); this takes about a minute"
 # Docker fills /dev itself. The path exclusions stay in the image, so that what a box installs comes without
 # documentation too.
 TMPDIR=$work mmdebstrap --quiet --variant=minbase --format=tar --skip=output/dev \

@@ -56,6 +56,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             tail: arguments.tail,
             since: arguments.since,
             follow: arguments.follow,
+            timestamps: arguments.timestamps,
         };
         let marks = |all: Vec<String>| Marks {
             units: match wanted.as_slice() {
@@ -68,9 +69,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         if target.info.state != BoxState::Running {
             let report = target.recorded().await?;
             units::check(&target.info.name, &wanted, &report)?;
-            let mut printer = Printer::new(&context.ui, marks(units::names(&report)));
+            let all = report.names();
+            let mut printer = Printer::new(&context.ui, marks(all.clone()));
             let directory = target.download_logs().await?;
-            recorded::print(directory.path(), &wanted, &range, &mut printer)?;
+            let shown = if wanted.is_empty() { &all } else { &wanted };
+            recorded::print(directory.path(), shown, &range, &mut printer)?;
             if arguments.follow {
                 context
                     .ui
@@ -85,7 +88,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             ));
         };
         units::check(&target.info.name, &wanted, &report)?;
-        let mut printer = Printer::new(&context.ui, marks(units::names(&report)));
+        let mut printer = Printer::new(&context.ui, marks(report.names()));
         match live::print(&channel.client, &wanted, &range, &mut printer).await {
             Err(failure) if arguments.follow && !context.ui.is_broken() => {
                 target.ended(context, channel.explain(failure)).await?;

@@ -20,15 +20,16 @@ pub mod start;
 pub mod status;
 pub mod stop;
 pub mod url;
+pub mod validate;
 pub mod wait;
 
 use std::ffi::OsString;
 use std::future::Future;
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::flags;
 use agentbox_ctl::time::Timestamp;
-use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::Exit;
 use crate::context::Context;
@@ -120,6 +121,8 @@ pub enum Command {
     Df(df::Arguments),
     /// Remove what was left behind
     Prune(prune::Arguments),
+    /// Check an agentbox.yaml; needs no Docker
+    Validate(validate::Arguments),
     /// Print a completion script for a shell
     Completion(completion::Arguments),
 }
@@ -152,6 +155,7 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(&arguments, context),
             Self::Df(arguments) => df::run(&arguments, context),
             Self::Prune(arguments) => prune::run(&arguments, context),
+            Self::Validate(arguments) => validate::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),
         }
     }
@@ -189,43 +193,16 @@ pub fn parse(command_line: Vec<OsString>) -> Result<Arguments, clap::Error> {
 
 /// The clap command tree, every long flag bound to its environment variable.
 pub fn command() -> clap::Command {
-    with_environment(Arguments::command())
+    flags::with_environment(Arguments::command())
 }
 
-/// Binds each `--x-y` to `AGENTBOX_X_Y`. For switches `0`, `false`, `no`, `off` and the empty text mean off.
-fn with_environment(command: clap::Command) -> clap::Command {
-    command
-        .mut_args(|argument| {
-            let Some(variable) = argument.get_long().map(environment_name) else {
-                return argument;
-            };
-            let switch = matches!(argument.get_action(), ArgAction::SetTrue);
-            let argument = argument.env(variable).hide_env(true);
-            if switch {
-                argument.value_parser(FalseyValueParser::new())
-            } else {
-                argument
-            }
-        })
-        .mut_subcommands(with_environment)
-}
-
-/// `AGENTBOX_X_Y` of `x-y`.
-fn environment_name(flag: &str) -> String {
-    format!("AGENTBOX_{}", flag.to_ascii_uppercase().replace('-', "_"))
-}
-
-/// The subcommand that clap's complaint is about, with a space after it, or nothing: `Usage: agentbox X …`.
-pub(crate) fn subcommand_of(complaint: &str) -> String {
-    complaint
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Usage: agentbox "))
-        .map(|usage| {
-            usage
-                .split(' ')
-                .take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
-                .map(|word| format!("{word} "))
-                .collect()
-        })
-        .unwrap_or_default()
+/// The subcommand of a command line that need not be right: its first word that is one.
+pub(crate) fn subcommand_of(command_line: &[OsString]) -> Option<String> {
+    let known = Arguments::command();
+    command_line
+        .iter()
+        .skip(1)
+        .filter_map(|word| word.to_str())
+        .find_map(|word| known.find_subcommand(word))
+        .map(|command| command.get_name().to_owned())
 }

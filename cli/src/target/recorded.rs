@@ -43,7 +43,7 @@ impl Target {
             .because(&error)
             .hint(format!("agentbox start {}", self.info.name))
         })?;
-        Ok(record.units)
+        Ok(well_named(record.units))
     }
 
     /// The newest events of the box's journal, oldest first. Lines that are no events are passed over.
@@ -99,6 +99,17 @@ impl Target {
     }
 }
 
+/// The units whose names could stand in an `agentbox.yaml`: names become file names here.
+fn well_named(mut units: UnitsReport) -> UnitsReport {
+    let sound = |name: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        (1..=63).contains(&name.len()) && name.bytes().all(allowed)
+    };
+    units.services.retain(|service| sound(&service.name));
+    units.tasks.retain(|task| sound(&task.name));
+    units
+}
+
 /// Takes the plain files of an archive of one directory, and nothing that could lead elsewhere.
 fn unpack(archive: impl Read, directory: &TempDir) -> std::io::Result<()> {
     let mut archive = tar::Archive::new(archive);
@@ -127,6 +138,17 @@ fn cannot_keep(error: &std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_no_unit() {
+        use crate::testing::{report, service};
+        use agentbox_ctl::report::ServiceState::Ready;
+        let units = report(
+            vec![service("../../etc/web", Ready), service("web", Ready)],
+            Vec::new(),
+        );
+        assert_eq!(well_named(units).names(), ["web"]);
+    }
 
     #[test]
     fn only_plain_files_of_the_directory_itself_are_taken() {

@@ -7,11 +7,12 @@
 //!       others are left ─► Ending
 //! ```
 
-use super::{Active, Effect, Ending, Health, Key, Machine, Next, Outcome, Phase, Run, StopCause, is_task};
+use super::{Active, Effect, Ending, Health, Key, Machine, Next, Phase, Run, StopCause, is_task};
+use crate::process::reap::Exit;
 
 impl Machine {
     /// Starts the ladder for a unit that has processes; `outcome` is set where the leader has already gone.
-    pub(super) fn begin_ending(&mut self, key: Key, next: Next, outcome: Option<Outcome>, now: Active) {
+    pub(super) fn begin_ending(&mut self, key: Key, next: Next, outcome: Option<Exit>, now: Active) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         slot.lingering = false;
         let pid = if outcome.is_some() { None } else { slot.pid() };
@@ -46,7 +47,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_exited(&mut self, key: Key, pid: u32, outcome: Outcome, leftovers: bool, now: Active) {
+    pub(super) fn on_exited(&mut self, key: Key, pid: u32, outcome: Exit, leftovers: bool, now: Active) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         match &mut slot.phase {
             Phase::Checking { pid: checking } if *checking == Some(pid) => {
@@ -96,7 +97,7 @@ impl Machine {
     }
 
     /// What follows once no process is left.
-    fn proceed(&mut self, key: Key, next: Next, outcome: Option<Outcome>, now: Active) {
+    fn proceed(&mut self, key: Key, next: Next, outcome: Option<Exit>, now: Active) {
         match next {
             Next::Remove => self.forget(key),
             Next::Start if !self.shutting_down => {
@@ -123,7 +124,7 @@ impl Machine {
             Next::Keep { done: true } => self.enter(key, Phase::Done),
             Next::Keep { done: false } => self.enter(key, Phase::Failed),
             Next::Policy { failed } => {
-                let failed = failed || !outcome.is_some_and(Outcome::is_success);
+                let failed = failed || !outcome.is_some_and(Exit::is_success);
                 self.follow_policy(key, failed, now);
             }
         }

@@ -23,11 +23,13 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::config::model::{Config, UnitKind};
+use crate::process::reap::Exit;
 use crate::report::{Event, EventKind, TaskState, UnitState};
 use crate::time::Timestamp;
 
+pub(super) use report::signal_name;
 pub use request::Verdict;
-pub use slot::{Active, Ending, Health, Key, Next, Outcome, Phase, Run, Slot, StopCause};
+pub use slot::{Active, Ending, Health, Key, Next, Phase, Run, Slot, StopCause};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub enum Input {
         /// Its pid.
         pid: u32,
         /// How it ended.
-        outcome: Outcome,
+        outcome: Exit,
         /// Whether other processes of its tree are left.
         leftovers: bool,
     },
@@ -272,7 +274,7 @@ impl Machine {
         let from = std::mem::replace(&mut slot.told, state);
         let exit_code = match (&slot.phase, slot.outcome) {
             (Phase::Alive(_) | Phase::Pending | Phase::Waiting, _) => None,
-            (_, Some(Outcome::Exited(code))) => Some(code),
+            (_, Some(Exit::Code(code))) => Some(code),
             _ => None,
         };
         self.sequence += 1;

@@ -1,6 +1,7 @@
 //! How units get going: decided on the present state of what they need, never on remembered events.
 
-use super::{Active, Decision, Effect, Health, Key, Machine, Outcome, Phase, Run, Slot, StopCause, is_task};
+use super::{Active, Decision, Effect, Health, Key, Machine, Phase, Run, Slot, StopCause, is_task};
+use crate::process::reap::Exit;
 
 /// What the needs of a unit allow.
 enum Readiness {
@@ -253,16 +254,16 @@ impl Machine {
     }
 
     /// Records how a run ended, in the words that `status` shows.
-    pub(super) fn record_outcome(&mut self, key: Key, outcome: Outcome) {
+    pub(super) fn record_outcome(&mut self, key: Key, outcome: Exit) {
         let wall = self.wall;
         let Some(slot) = self.slots.get_mut(&key) else { return };
         slot.outcome = Some(outcome);
         slot.finished_at = Some(wall);
         if slot.reason.is_none() {
             slot.reason = match outcome {
-                Outcome::Exited(0) => None,
-                Outcome::Exited(code) => Some(format!("exited with code {code}")),
-                Outcome::Signaled(signal) => Some(format!("killed by {}", super::report::signal_name(signal))),
+                Exit::Code(0) => None,
+                Exit::Code(code) => Some(format!("exited with code {code}")),
+                Exit::Signal(signal) => Some(format!("killed by {}", super::report::signal_name(signal))),
             };
         }
     }

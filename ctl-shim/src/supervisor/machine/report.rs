@@ -1,6 +1,7 @@
 //! The machine as users see it.
 
-use super::{Machine, Outcome, Phase, Slot};
+use super::{Machine, Phase, Slot};
+use crate::process::reap::Exit;
 use crate::report::{ServiceStatus, TaskStatus, UnitState, UnitsReport};
 
 impl Machine {
@@ -52,20 +53,20 @@ impl Machine {
 
 fn exit_code(slot: &Slot) -> Option<i32> {
     match slot.outcome? {
-        Outcome::Exited(code) => Some(code),
-        Outcome::Signaled(_) => None,
+        Exit::Code(code) => Some(code),
+        Exit::Signal(_) => None,
     }
 }
 
 fn signal(slot: &Slot) -> Option<String> {
     match slot.outcome? {
-        Outcome::Exited(_) => None,
-        Outcome::Signaled(number) => Some(signal_name(number)),
+        Exit::Code(_) => None,
+        Exit::Signal(number) => Some(signal_name(number)),
     }
 }
 
 /// `SIGKILL` for 9, and so on; real-time signals by number.
-pub(super) fn signal_name(number: i32) -> String {
+pub(in crate::supervisor) fn signal_name(number: i32) -> String {
     nix::sys::signal::Signal::try_from(number)
         .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
 }

@@ -135,14 +135,12 @@ impl Machine {
             Phase::Alive(_) if slot.unit.is_service() => Verdict::Met,
             Phase::Done => Verdict::Met,
             Phase::Stopped(StopCause::Exited) if tried => Verdict::Met,
-            Phase::Backoff { .. } | Phase::Crashed | Phase::Failed if tried => Verdict::Lost(self.lost(slot)),
-            Phase::Failed | Phase::Skipped if is_task(slot) && !matches!(slot.phase, Phase::Failed) => {
-                Verdict::Lost(self.lost(slot))
+            Phase::Backoff { .. } | Phase::Crashed if tried => Verdict::Lost(self.lost(slot)),
+            // A request takes a unit out of these at once: it has come back to them since.
+            Phase::Failed | Phase::Skipped | Phase::Stopped(_) => Verdict::Lost(self.lost(slot)),
+            Phase::Waiting | Phase::Queued | Phase::Pending => {
+                self.broken_need(slot).map_or(Verdict::Open, Verdict::Lost)
             }
-            // A check or an unreadable input of `run_once` failed before anything was spawned.
-            Phase::Failed => Verdict::Lost(self.lost(slot)),
-            Phase::Stopped(_) => Verdict::Lost(self.lost(slot)),
-            Phase::Waiting | Phase::Queued | Phase::Pending => self.broken_need(slot).map_or(Verdict::Open, Verdict::Lost),
             _ => Verdict::Open,
         }
     }
@@ -230,7 +228,8 @@ impl Machine {
             };
             stands_still.then(|| {
                 let mut failure = self.lost(need);
-                failure.message = format!("{} needs {}", describe(slot), failure.message);
+                failure.message =
+                    format!("{} needs {}, which {}", describe(slot), describe(need), predicate(need));
                 failure
             })
         })
@@ -238,24 +237,17 @@ impl Machine {
 
     /// The failure that says where a unit has got stuck.
     fn lost(&self, slot: &Slot) -> Failure {
-        let name = &slot.unit.name;
-        let mut failure = Failure::failed(format!("{}, which is {}", describe(slot), slot.state()));
+        let broken = |need: &&Slot| matches!(need.phase, Phase::Failed | Phase::Skipped);
         if slot.phase == Phase::Skipped
-            && let Some(broken) = slot
-                .unit
-                .needs
-                .iter()
-                .filter_map(|need| self.find(need))
-                .find(|need| matches!(need.phase, Phase::Failed | Phase::Skipped))
+            && let Some(need) = slot.unit.needs.iter().filter_map(|need| self.find(need)).find(broken)
         {
-            let mut root = self.lost(broken);
-            root.message = format!("{} is skipped: it needs {}", describe(slot), root.message);
-            return root;
+            let mut failure = self.lost(need);
+            failure.message =
+                format!("{} was skipped: it needs {}, which {}", describe(slot), describe(need), predicate(need));
+            return failure;
         }
-        failure.message = format!("{} is {}", describe(slot), slot.state());
-        if let Some(reason) = &slot.reason {
-            failure.message.push_str(&format!(": {reason}"));
-        }
+        let name = &slot.unit.name;
+        let failure = Failure::failed(format!("{} {}", describe(slot), predicate(slot)));
         match &slot.unit.kind {
             _ if matches!(slot.phase, Phase::Stopped(_)) => failure.hint(format!("agentbox start BOX {name}")),
             UnitKind::Service(_) => failure.hint(format!("agentbox logs BOX {name}")),
@@ -269,6 +261,21 @@ impl Machine {
 fn describe(slot: &Slot) -> String {
     let word = if slot.unit.is_service() { "service" } else { "task" };
     format!("{word} \"{}\"", slot.unit.name)
+}
+
+/// What became of a unit, and why.
+fn predicate(slot: &Slot) -> String {
+    let verb = match slot.phase {
+        Phase::Failed => "failed".to_owned(),
+        Phase::Crashed => "crashed".to_owned(),
+        Phase::Skipped => "was skipped".to_owned(),
+        Phase::Backoff { .. } => "keeps failing".to_owned(),
+        _ => format!("is {}", slot.state()),
+    };
+    match &slot.reason {
+        Some(reason) => format!("{verb}: {reason}"),
+        None => verb,
+    }
 }
 
 fn removed() -> Failure {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::model::{OnTimeout, Unit, UnitKind};
+use crate::process::reap::Exit;
 use crate::report::{ServiceState, TaskState, UnitState};
 use crate::time::Timestamp;
 
@@ -12,22 +13,6 @@ pub struct Key(pub u32);
 
 /// A point on the supervisor's clock, which stands still while the box is paused.
 pub type Active = Duration;
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It exited with this code.
-    Exited(i32),
-    /// This signal ended it.
-    Signaled(i32),
-}
-
-impl Outcome {
-    /// Whether this is an exit with code 0.
-    pub fn is_success(self) -> bool {
-        self == Self::Exited(0)
-    }
-}
 
 /// Where a unit stands. Each variant says what can follow.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,7 +99,7 @@ pub struct Ending {
     /// The leader, as long as it was not reaped.
     pub pid: Option<u32>,
     /// How the leader ended, once it has.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Exit>,
     /// When SIGKILL is due; `None` after it was sent.
     pub kill_at: Option<Active>,
     /// What follows.
@@ -168,7 +153,7 @@ pub struct Slot {
     /// Processes that an ended run left behind are known to exist (tasks only).
     pub lingering: bool,
     /// How the last run ended.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Exit>,
     /// When the last run was spawned.
     pub started_at: Option<Timestamp>,
     /// When the probe of the present run passed.
