@@ -18,7 +18,7 @@ pub struct Arguments {
     #[arg(long)]
     modeline: bool,
     /// With --modeline: where a copy of the schema lies, for use without a network
-    #[arg(long, value_name = "FILE", requires = "modeline")]
+    #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
