@@ -6,11 +6,17 @@
 //!                                            └─ Ui: stdout is data, stderr is status
 //! ```
 
+pub mod boxes;
 pub mod commands;
 pub mod context;
+pub mod docker;
+pub mod inspection;
 pub mod logs;
+pub mod project;
+pub mod push;
 pub mod readiness;
 pub mod session;
+pub mod target;
 pub mod terminal;
 pub mod ui;
 pub mod units;
@@ -22,9 +28,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use agentbox_ctl::failure::Failure;
-use clap::FromArgMatches;
 
-use crate::commands::Arguments;
 use crate::context::Context;
 use crate::ui::Ui;
 
@@ -45,13 +49,11 @@ const BROKEN_PIPE: u8 = 141;
 
 /// Runs one command line and says how the process ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match commands::command().try_get_matches_from(arguments) {
-        Ok(matches) => Arguments::from_arg_matches(&matches),
-        Err(error) => Err(error),
-    };
-    let arguments = match arguments {
+    let command_line: Vec<OsString> = arguments.into_iter().collect();
+    let subcommand = commands::subcommand_of(&command_line);
+    let arguments = match commands::parse(command_line) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, subcommand.as_deref()),
     };
     let context = match Context::resolve(&arguments.global) {
         Ok(context) => context,
@@ -76,7 +78,7 @@ fn finish(ui: &Ui, result: Result<Exit, Failure>) -> u8 {
 }
 
 /// Prints clap's help, version or complaint: help is data, a complaint is an error with its hint.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, subcommand: Option<&str>) -> ExitCode {
     let ui = Ui::for_terminal(&commands::GlobalArguments::default());
     let text = error.render().to_string();
     if !error.use_stderr() {
@@ -90,7 +92,10 @@ fn usage(error: &clap::Error) -> ExitCode {
     };
     failure.rendered = Some(complaint.trim_end().to_owned());
     if hint {
-        failure = failure.hint(format!("agentbox {}--help", commands::subcommand_of(complaint)));
+        failure = failure.hint(match subcommand {
+            Some(subcommand) => format!("agentbox {subcommand} --help"),
+            None => "agentbox --help".to_owned(),
+        });
     }
     ExitCode::from(finish(&ui, Err(failure)))
 }

@@ -3,22 +3,43 @@
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::report::{UnitsReport, one_line};
 
-/// The names of all units of a report, services first.
-pub fn names(report: &UnitsReport) -> Vec<String> {
-    let services = report.services.iter().map(|service| service.name.clone());
-    let tasks = report.tasks.iter().map(|task| task.name.clone());
-    services.chain(tasks).collect()
-}
+use crate::boxes::{self, BoxInfo};
+use crate::project::Project;
 
 /// Checks that every unit in `wanted` exists.
 ///
 /// # Errors
 /// The first one that does not (exit code 3), with the list of those that do.
 pub fn check(box_name: &str, wanted: &[String], report: &UnitsReport) -> Result<(), Failure> {
-    let known = names(report);
+    let known = report.names();
     match wanted.iter().find(|unit| !known.contains(unit)) {
         None => Ok(()),
         Some(unit) => Err(unknown(box_name, unit, &known)),
+    }
+}
+
+/// The box and the units that `[BOX] [UNIT…]` mean: a first word that names no box is a unit where the project has
+/// one box.
+///
+/// # Errors
+/// No box that could be meant, or several (exit code 3).
+pub fn split<'a>(
+    boxes: &'a [BoxInfo],
+    project: &Project,
+    name: Option<&str>,
+    units: &[String],
+) -> Result<(&'a BoxInfo, Vec<String>), Failure> {
+    match (boxes::find(boxes, project, name), name) {
+        (Ok(info), _) => Ok((info, units.to_vec())),
+        (Err(failure), Some(name)) => match boxes::of_project(boxes, project).as_slice() {
+            [only] => {
+                let mut all = vec![name.to_owned()];
+                all.extend_from_slice(units);
+                Ok((only, all))
+            }
+            _ => Err(failure),
+        },
+        (Err(failure), None) => Err(failure),
     }
 }
 

@@ -1,12 +1,24 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
 pub mod completion;
+pub mod events;
+pub mod exec;
+pub mod logs;
+pub mod reload;
+pub mod run_task;
+pub mod shell;
+pub mod status;
+pub mod url;
+pub mod validate;
+pub mod wait;
 
+use std::ffi::OsString;
 use std::future::Future;
 
 use agentbox_ctl::failure::Failure;
-use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use agentbox_ctl::flags;
+use agentbox_ctl::time::Timestamp;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::Exit;
 use crate::context::Context;
@@ -54,6 +66,26 @@ pub struct GlobalArguments {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show a box's units
+    Status(status::Arguments),
+    /// Show the output of units
+    Logs(logs::Arguments),
+    /// Wait until units are ready
+    Wait(wait::Arguments),
+    /// Run a command in a box
+    Exec(exec::Arguments),
+    /// Open a shell in a box
+    Shell(shell::Arguments),
+    /// Run a task again
+    RunTask(run_task::Arguments),
+    /// Apply an edited agentbox.yaml to a running box
+    Reload(reload::Arguments),
+    /// Print a box's web URL
+    Url(url::Arguments),
+    /// Show state changes of a box's units
+    Events(events::Arguments),
+    /// Check an agentbox.yaml; needs no Docker
+    Validate(validate::Arguments),
     /// Print a completion script for a shell
     Completion(completion::Arguments),
 }
@@ -65,9 +97,24 @@ impl Command {
     /// Whatever kept it from doing its work.
     pub fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Status(arguments) => status::run(&arguments, context),
+            Self::Logs(arguments) => logs::run(&arguments, context),
+            Self::Wait(arguments) => wait::run(&arguments, context),
+            Self::Exec(arguments) => exec::run(arguments, context),
+            Self::Shell(arguments) => shell::run(arguments, context),
+            Self::RunTask(arguments) => run_task::run(&arguments, context),
+            Self::Reload(arguments) => reload::run(&arguments, context),
+            Self::Url(arguments) => url::run(&arguments, context),
+            Self::Events(arguments) => events::run(&arguments, context),
+            Self::Validate(arguments) => validate::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),
         }
     }
+}
+
+/// Parses what `--since` takes.
+fn since(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_since(text, Timestamp::now())
 }
 
 /// Runs a command that talks to an engine. Those that need none never get here, so they start no runtime.
@@ -82,45 +129,31 @@ pub fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T
         .block_on(work)
 }
 
+/// Parses a whole command line, the program's name first.
+///
+/// # Errors
+/// Clap's: a mistake, or a wish for help or the version.
+pub fn parse(command_line: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let matches = command().try_get_matches_from(&command_line)?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    if let Command::Exec(arguments) = &mut arguments.command {
+        arguments.look_up(&command_line);
+    }
+    Ok(arguments)
+}
+
 /// The clap command tree, every long flag bound to its environment variable.
 pub fn command() -> clap::Command {
-    with_environment(Arguments::command())
+    flags::with_environment(Arguments::command())
 }
 
-/// Binds each `--x-y` to `AGENTBOX_X_Y`. For switches `0`, `false`, `no`, `off` and the empty text mean off.
-fn with_environment(command: clap::Command) -> clap::Command {
-    command
-        .mut_args(|argument| {
-            let Some(variable) = argument.get_long().map(environment_name) else {
-                return argument;
-            };
-            let switch = matches!(argument.get_action(), ArgAction::SetTrue);
-            let argument = argument.env(variable).hide_env(true);
-            if switch {
-                argument.value_parser(FalseyValueParser::new())
-            } else {
-                argument
-            }
-        })
-        .mut_subcommands(with_environment)
-}
-
-/// `AGENTBOX_X_Y` of `x-y`.
-fn environment_name(flag: &str) -> String {
-    format!("AGENTBOX_{}", flag.to_ascii_uppercase().replace('-', "_"))
-}
-
-/// The subcommand that clap's complaint is about, with a space after it, or nothing: `Usage: agentbox X …`.
-pub(crate) fn subcommand_of(complaint: &str) -> String {
-    complaint
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Usage: agentbox "))
-        .map(|usage| {
-            usage
-                .split(' ')
-                .take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
-                .map(|word| format!("{word} "))
-                .collect()
-        })
-        .unwrap_or_default()
+/// The subcommand of a command line that need not be right: its first word that is one.
+pub(crate) fn subcommand_of(command_line: &[OsString]) -> Option<String> {
+    let known = Arguments::command();
+    command_line
+        .iter()
+        .skip(1)
+        .filter_map(|word| word.to_str())
+        .find_map(|word| known.find_subcommand(word))
+        .map(|command| command.get_name().to_owned())
 }

@@ -2,5 +2,6 @@
 
 pub mod live;
 mod printer;
+pub mod recorded;
 
 pub use printer::{Marks, Printer};

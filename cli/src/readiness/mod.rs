@@ -9,7 +9,7 @@ use std::time::Duration;
 use agentbox_ctl::client::{Client, Part};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Answer, Item, Request};
-use agentbox_ctl::report::{Event, UnitsReport, one_line, service_reason, task_reason};
+use agentbox_ctl::report::{Event, UnitsReport, one_line};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::ui::{Step, Ui};
@@ -163,49 +163,17 @@ fn is_settled(state: &str) -> bool {
 fn timed_out(box_name: &str, units: &[String], limit: Duration, report: Option<&UnitsReport>) -> Failure {
     let limit = humantime::format_duration(limit);
     let mut failure = Failure::timeout(format!("box `{box_name}` was not ready within {limit}"));
-    let mut blamed = None;
-    for (unit, state, reason) in report.map(unsettled).unwrap_or_default() {
-        if !units.is_empty() && !units.contains(&unit) {
-            continue;
-        }
-        let reason = reason.map_or_else(String::new, |reason| format!(", {reason}"));
-        failure = failure.cause(format!("{}: {state}{reason}", one_line(&unit)));
-        if blamed.is_none() && !state.starts_with("waiting") {
-            blamed = Some(one_line(&unit).into_owned());
-        }
-    }
+    failure.causes = report.map(|report| report.unsettled(units)).unwrap_or_default();
+    let blamed = failure
+        .causes
+        .iter()
+        .filter_map(|cause| cause.split_once(": "))
+        .find(|(_, state)| !state.starts_with("waiting"))
+        .map(|(unit, _)| unit.to_owned());
     match blamed {
         Some(unit) => failure.hint(format!("agentbox logs {box_name} {unit}")),
         None => failure.hint(format!("agentbox status {box_name}")),
     }
-}
-
-/// Units that are neither well nor at rest: name, state with what blocks it, last failure.
-fn unsettled(report: &UnitsReport) -> Vec<(String, String, Option<String>)> {
-    let state = |state: &str, blocked_on: &[String]| {
-        if blocked_on.is_empty() {
-            state.to_owned()
-        } else {
-            format!("{state} (needs {})", one_line(&blocked_on.join(", ")))
-        }
-    };
-    let tasks = report
-        .tasks
-        .iter()
-        .filter(|task| !matches!(task.state.as_str(), "done" | "stopped"))
-        .map(|task| {
-            let text = state(task.state.as_str(), &task.blocked_on);
-            (task.name.clone(), text, task_reason(task))
-        });
-    let services = report
-        .services
-        .iter()
-        .filter(|service| !matches!(service.state.as_str(), "ready" | "running" | "stopped"))
-        .map(|service| {
-            let text = state(service.state.as_str(), &service.blocked_on);
-            (service.name.clone(), text, service_reason(service))
-        });
-    tasks.chain(services).collect()
 }
 
 #[cfg(test)]

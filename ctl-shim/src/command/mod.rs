@@ -73,21 +73,13 @@ enum Command {
     Reload,
     /// Check an agentbox.yaml
     Validate(offline::ValidateArguments),
-    /// Print the JSON Schema of agentbox.yaml
-    Schema(offline::SchemaArguments),
     /// Print the version
     Version,
     /// Run the supervisor in the foreground
     Daemon(daemon::DaemonArguments),
-    /// Run as PID 1 of a box: start the supervisor, reap, forward signals
-    #[command(hide = true)]
-    Init(daemon::InitArguments),
     /// Bridge stdin and stdout to the supervisor's socket
     #[command(hide = true)]
     Connect,
-    /// Run a command of `agentbox exec`, its stdin framed
-    #[command(hide = true)]
-    Session(daemon::SessionArguments),
 }
 
 /// What every command gets.
@@ -136,12 +128,9 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::RunTask(arguments) => on_runtime(units::run_task(&arguments, context)),
         Command::Reload => on_runtime(units::reload(context)),
         Command::Validate(arguments) => offline::validate(&arguments, context),
-        Command::Schema(arguments) => offline::schema(&arguments, context),
         Command::Version => context.output.line(&format!("agentbox-ctl {}", env!("CARGO_PKG_VERSION"))).map(|()| 0),
         Command::Daemon(arguments) => daemon::daemon(arguments, &context.socket),
-        Command::Init(arguments) => Ok(daemon::init(&arguments)),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
-        Command::Session(arguments) => Ok(daemon::session(arguments)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Context;
-use crate::config;
+use crate::config::{self, LoadOptions, ValidationReport};
 use crate::failure::Failure;
 use crate::paths;
 
@@ -27,10 +27,10 @@ pub(super) fn validate(arguments: &ValidateArguments, context: &Context) -> Resu
     } else {
         std::fs::read(&arguments.file).map_err(cannot)?
     };
-    let loaded = config::load_bytes(&bytes);
+    let loaded = config::load_bytes(&bytes, &LoadOptions::default());
     let valid = loaded.config.is_some();
     if context.json {
-        context.output.json(&loaded.report(&name))?;
+        context.output.json(&ValidationReport::new(&name, &loaded.diagnostics))?;
         return Ok(if valid { 0 } else { 2 });
     }
     if valid {
@@ -38,24 +38,6 @@ pub(super) fn validate(arguments: &ValidateArguments, context: &Context) -> Resu
         return Ok(0);
     }
     let mut failure = Failure::usage("the configuration has errors");
-    failure.rendered = Some(loaded.render(&name));
+    failure.rendered = Some(config::render(&name, &String::from_utf8_lossy(&bytes), &loaded.diagnostics));
     Err(failure)
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SchemaArguments {
-    /// Print the comment line for new files instead
-    #[arg(long)]
-    modeline: bool,
-}
-
-pub(super) fn schema(arguments: &SchemaArguments, context: &Context) -> Result<u8, Failure> {
-    if arguments.modeline {
-        context.output.line(&config::schema::modeline())?;
-    } else {
-        let text = serde_json::to_string_pretty(&config::schema::document())
-            .map_err(|error| Failure::failed("cannot write JSON").because(&error))?;
-        context.output.line(&text)?;
-    }
-    Ok(0)
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// Time from the stop signal to SIGKILL where the file gives none, and for tasks.
+pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);
+
 /// A whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
@@ -229,6 +232,12 @@ impl Unit {
         }
     }
 
+    /// Time from the stop signal to SIGKILL.
+    pub fn stop_timeout(&self) -> Duration {
+        self.service()
+            .map_or(DEFAULT_STOP_TIMEOUT, |service| service.stop_timeout)
+    }
+
     /// The task part, where this is a task.
     pub fn task(&self) -> Option<&Task> {
         match &self.kind {
@@ -251,6 +260,3 @@ impl Config {
             .find_map(|unit| Some((unit, unit.service()?.expose?)))
     }
 }
-
-/// Time from the stop signal to SIGKILL where nothing else is said; that of every task.
-pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);

@@ -1,1 +1,25 @@
-//! Filled in below.
+//! Unit logs: what a unit wrote, byte for byte, and when.
+//!
+//! ```text
+//! pipe ─► pump ─► writer ─► web.log, web.log.1 … web.log.5      the bytes
+//!                      └──► web.times, web.times.1 …            when they came
+//!                                    │
+//!                      reader ◄──────┘   one unit raw, or several merged by time
+//! ```
+//!
+//! Reading is code over a directory: the supervisor reads a box's logs with it, and the host those of a stopped box
+//! from a copy.
+
+mod cursor;
+mod files;
+mod marker;
+#[cfg(feature = "supervisor")]
+pub mod pump;
+pub mod reader;
+mod times;
+pub mod writer;
+
+pub use marker::Marker;
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ pub fn event_line(event: &Event) -> String {
     if event.kind == EventKind::Gap {
         let next = event
             .seq
-            .map_or_else(String::new, |seq| format!(" before number {seq}"));
+            .map_or_else(String::new, |seq| format!(" up to number {seq}"));
         return format!("{}  (events{next} are no longer kept)", event.time);
     }
     let subject = match (&event.unit, &event.box_name) {
@@ -62,7 +62,7 @@ mod tests {
         };
         assert_eq!(
             event_line(&gap),
-            "2023-11-14T22:13:20.123Z  (events before number 3 are no longer kept)"
+            "2023-11-14T22:13:20.123Z  (events up to number 3 are no longer kept)"
         );
     }
 }

@@ -191,8 +191,16 @@ impl Engine {
 
     /// Finds what ended tasks have left behind.
     fn note_lingering(&mut self) {
-        for key in self.launcher.keys_with_processes() {
-            self.machine.note_lingering(key);
+        let ended: Vec<Key> = self
+            .machine
+            .all_slots()
+            .filter(|slot| !slot.unit.is_service() && slot.is_final() && slot.generation > 0)
+            .map(|slot| slot.key)
+            .collect();
+        for key in ended {
+            if self.launcher.has_processes(key) {
+                self.machine.note_lingering(key);
+            }
         }
     }
 
@@ -349,7 +357,7 @@ impl Engine {
 
     /// Reads the configuration from where it lies.
     pub(super) fn read_config(&self) -> settings::Read {
-        settings::read(&self.options.config)
+        settings::read(&self.options)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -21,7 +22,7 @@ use crate::identity::Identity;
 use crate::process::environment::{self, Environment};
 use crate::process::place::Place;
 use crate::process::reap::{self, Exit};
-use crate::process::spawn::{self, SpawnRequest};
+use crate::process::spawn::{self, SpawnRequest, Stdio};
 use crate::process::tag::Life;
 use crate::process::tree::{self, UnitHandle};
 use crate::process::users::{self, Credentials};
@@ -48,7 +49,9 @@ pub(super) struct Launcher {
 struct Entry {
     name: String,
     handle: UnitHandle,
-    output: Option<Output>,
+    output: Output,
+    /// Rounds of SIGKILL so far.
+    kills: u32,
 }
 
 /// Everything about a command that its unit decides.
@@ -101,17 +104,17 @@ impl Launcher {
             .map_err(|error| format!("cannot make a pipe: {error}"))?;
         let tag = self.life.as_ref().and_then(|life| life.tag(key.0 as usize));
         let request = SpawnRequest {
-            argv: resolved.argv,
-            environment: resolved.environment,
-            cwd: resolved.cwd,
-            credentials: resolved.credentials,
+            argv: &resolved.argv,
+            environment: &resolved.environment,
+            cwd: &resolved.cwd,
+            credentials: resolved.credentials.as_ref(),
             tag,
-            output: writer,
+            stdio: Stdio::Output(writer.as_fd()),
         };
         let pid = spawn::spawn(&request).map_err(|failure| failure.reason)?;
-        drop(request);
+        drop(writer);
         output.begin();
-        let entry = Entry { name: unit.name.clone(), handle: UnitHandle::new(pid, tag), output: Some(output) };
+        let entry = Entry { name: unit.name.clone(), handle: UnitHandle::new(pid, tag), output, kills: 0 };
         self.entries.insert(key, entry);
         self.by_pid.insert(pid, key);
         Ok(pid)
@@ -137,7 +140,7 @@ impl Launcher {
         });
         let cwd = unit.cwd.as_ref().map_or_else(|| self.options.workspace.clone(), |cwd| self.options.workspace.join(cwd));
         let argv = match launch {
-            Launch::Shell(script) => spawn::shell(script, &environment),
+            Launch::Shell(script) => spawn::shell_argv(script, &environment, &cwd),
             Launch::Argv(words) => words.iter().map(OsString::from).collect(),
             Launch::Image(_) => return Err("a service with image needs a box with Docker inside".to_owned()),
         };
@@ -240,42 +243,44 @@ impl Launcher {
 
     /// The unit whose leader this was; only once, since the number is free now.
     pub(super) fn take_leader(&mut self, pid: u32) -> Option<Key> {
-        let key = self.by_pid.remove(&pid)?;
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.handle.leader_reaped();
-        }
-        Some(key)
+        self.by_pid.remove(&pid)
     }
 
     /// Reads what the unit's processes have written up to now.
     pub(super) fn drain(&self, key: Key) {
-        if let Some(output) = self.entries.get(&key).and_then(|entry| entry.output.as_ref()) {
+        if let Some(output) = self.entries.get(&key).map(|entry| &entry.output) {
             output.drain();
         }
     }
 
-    /// Whether any process of the unit is alive.
+    /// Whether any process of the unit is alive. Where that cannot be told, none is said to be: a stop must end.
     pub(super) fn has_processes(&self, key: Key) -> bool {
-        self.entries.get(&key).is_some_and(|entry| !tree::members(&entry.handle).is_empty())
-    }
-
-    /// Units of which any process is alive.
-    pub(super) fn keys_with_processes(&self) -> Vec<Key> {
-        self.entries.keys().copied().filter(|key| self.has_processes(*key)).collect()
+        let members = |entry: &Entry| tree::members(&entry.handle).is_ok_and(|members| !members.is_empty());
+        self.entries.get(&key).is_some_and(members)
     }
 
     /// Sends a signal to every process of the unit.
     pub(super) fn signal(&mut self, key: Key, signal: i32) {
-        let Some(entry) = self.entries.get(&key) else { return };
-        if let Err(reason) = tree::signal_tree(&entry.handle, signal) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        entry.kills = 0;
+        let trouble = match tree::signal_tree(&entry.handle, signal) {
+            Ok(signalled) => denied(&signalled.denied),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(reason) = trouble {
             self.troubles.insert(entry.name.clone(), format!("cannot signal {}: {reason}", entry.name));
         }
     }
 
-    /// Ends every process of the unit at once.
+    /// Ends every process of the unit that there is now. Called again for as long as some are left.
     pub(super) fn kill(&mut self, key: Key) {
-        let Some(entry) = self.entries.get(&key) else { return };
-        if let Err(reason) = tree::kill_tree(&entry.handle) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let trouble = match tree::kill_round(&entry.handle, entry.kills) {
+            Ok(killed) => denied(&killed.denied),
+            Err(error) => Some(error.to_string()),
+        };
+        entry.kills = entry.kills.saturating_add(1);
+        if let Some(reason) = trouble {
             self.troubles.insert(entry.name.clone(), format!("cannot end {}: {reason}", entry.name));
         }
     }
@@ -290,7 +295,7 @@ impl Launcher {
     ) {
         let messages = messages.clone();
         if let (Some(output), Some(matcher)) =
-            (self.entries.get(&key).and_then(|entry| entry.output.as_ref()), Matcher::new(pattern))
+            (self.entries.get(&key).map(|entry| &entry.output), Matcher::new(pattern))
         {
             let passed = move || {
                 let _ = messages.send(Message::ProbePassed { key, pid });
@@ -301,7 +306,7 @@ impl Launcher {
 
     /// Stops looking.
     pub(super) fn end_match(&self, key: Key) {
-        if let Some(output) = self.entries.get(&key).and_then(|entry| entry.output.as_ref()) {
+        if let Some(output) = self.entries.get(&key).map(|entry| &entry.output) {
             output.unwatch();
         }
     }
@@ -321,4 +326,12 @@ impl Launcher {
         errors.sort();
         errors
     }
+}
+
+fn denied(processes: &[tree::Process]) -> Option<String> {
+    if processes.is_empty() {
+        return None;
+    }
+    let pids: Vec<String> = processes.iter().map(|process| process.pid.to_string()).collect();
+    Some(format!("not permitted for process {}", pids.join(", ")))
 }

@@ -3,10 +3,14 @@
 //! `private/lives.json` holds the tags of this life and of former ones whose end was not witnessed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::process::tag::Life;
 use crate::process::tree;
+
+/// Time that the processes of former lives have to go, once killed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ends the processes of former lives and begins a new one. `None` where this machine leaves no room for tags: trees
 /// are then found by session and descent alone.
@@ -14,10 +18,13 @@ pub(super) fn begin(private: &Path) -> Result<Option<Life>, Failure> {
     let path = private.join("lives.json");
     let former: Vec<Life> =
         std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    if !former.is_empty() {
-        tree::sweep(&former).map_err(|reason| {
-            Failure::failed("processes of a former supervisor cannot be ended").cause(reason).hint("agentbox restart BOX")
-        })?;
+    let failed = || {
+        Failure::failed("processes of a former supervisor cannot be ended").hint("agentbox restart BOX")
+    };
+    let killed = tree::sweep(&former, PATIENCE).map_err(|error| failed().because(&error))?;
+    if !killed.is_complete() {
+        let pids: Vec<String> = killed.left.iter().map(|process| process.pid.to_string()).collect();
+        return Err(failed().cause(format!("still alive: {}", pids.join(", "))));
     }
     let Ok(life) = Life::new(&former) else { return Ok(None) };
     let json = serde_json::to_vec(&[life]).unwrap_or_default();

@@ -17,7 +17,9 @@ mod engine;
 mod forward;
 pub mod journal;
 mod launch;
+mod lives;
 pub mod machine;
+mod output;
 mod ownership;
 mod probe;
 mod record;
@@ -103,7 +105,7 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
         .map_err(|error| Failure::failed(format!("cannot open {}", journal_path.display())).because(&error))?;
     let restored = if options.resume { restore::read(&private, &journal_path) } else { restore::Restored::new() };
 
-    let read = settings::read(&options.config);
+    let read = settings::read(&options);
     let (commands, command_queue) = mpsc::channel(64);
     let (messages, message_queue) = mpsc::unbounded_channel();
     let sequence = journal.last();

@@ -82,9 +82,11 @@ impl Output {
     /// Begins reading, once the process has its end.
     pub(super) fn begin(&self) {
         let state = Rc::clone(&self.state);
-        let descriptor = state.pump.borrow().descriptor().try_clone_to_owned();
         // Without a descriptor to wait on, the output is read when the leader ends.
-        let Ok(Ok(readable)) = descriptor.map(AsyncFd::new) else { return };
+        let Ok(descriptor) = state.pump.borrow().descriptor().try_clone_to_owned() else { return };
+        // SAFETY: the descriptor is owned by the value that is registered and is closed with it only.
+        #[expect(unsafe_code, reason = "readiness of a descriptor that others read is not for tokio's own pipes")]
+        let Ok(readable) = (unsafe { AsyncFd::register(descriptor) }) else { return };
         spawn_local(async move {
             loop {
                 let Ok(mut ready) = readable.readable().await else { return };

@@ -60,7 +60,7 @@ pub(super) fn listen(options: &Options, box_user: &str) -> Result<UnixListener, 
             return Ok(());
         }
         // A box user that the image does not know is reported by every unit that would run as it.
-        let Ok(user) = crate::process::users::lookup(box_user) else { return Ok(()) };
+        let Ok(user) = crate::process::users::lookup(box_user, Path::new("/")) else { return Ok(()) };
         std::os::unix::fs::chown(path, Some(user.uid), None)
     };
     restrict

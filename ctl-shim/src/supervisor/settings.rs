@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::config::model::Config;
+use crate::config::{self, Config, LoadOptions};
 
 /// A configuration file, read.
 pub(super) struct Read {
@@ -15,7 +15,8 @@ pub(super) struct Read {
 }
 
 /// Reads and validates a file. One that is missing is an empty configuration.
-pub(super) fn read(path: &Path) -> Read {
+pub(super) fn read(options: &super::Options) -> Read {
+    let path = &options.config;
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -23,12 +24,13 @@ pub(super) fn read(path: &Path) -> Read {
             return Read { config: None, errors: vec![format!("error: cannot read {}: {error}", path.display())] };
         }
     };
-    let loaded = crate::config::load_bytes(&bytes);
+    let load = LoadOptions { workspace: options.workspace.to_string_lossy().into_owned() };
+    let loaded = config::load_bytes(&bytes, &load);
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let errors = if loaded.diagnostics.is_empty() {
         Vec::new()
     } else {
-        vec![loaded.render(&name)]
+        vec![config::render(&name, &String::from_utf8_lossy(&bytes), &loaded.diagnostics)]
     };
     Read { config: loaded.config, errors }
 }
