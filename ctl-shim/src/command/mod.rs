@@ -73,10 +73,15 @@ enum Command {
     Reload,
     /// Check an agentbox.yaml
     Validate(offline::ValidateArguments),
+    /// Print the JSON Schema of agentbox.yaml
+    Schema(offline::SchemaArguments),
     /// Print the version
     Version,
     /// Run the supervisor in the foreground
     Daemon(daemon::DaemonArguments),
+    /// Run as PID 1 of a box: start the supervisor, reap, forward signals
+    #[command(hide = true)]
+    Init(daemon::InitArguments),
     /// Bridge stdin and stdout to the supervisor's socket
     #[command(hide = true)]
     Connect,
@@ -128,8 +133,10 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::RunTask(arguments) => on_runtime(units::run_task(&arguments, context)),
         Command::Reload => on_runtime(units::reload(context)),
         Command::Validate(arguments) => offline::validate(&arguments, context),
+        Command::Schema(arguments) => offline::schema(&arguments, context),
         Command::Version => context.output.line(&format!("agentbox-ctl {}", env!("CARGO_PKG_VERSION"))).map(|()| 0),
         Command::Daemon(arguments) => daemon::daemon(arguments, &context.socket),
+        Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
     }
 }

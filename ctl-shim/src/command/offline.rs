@@ -41,3 +41,20 @@ pub(super) fn validate(arguments: &ValidateArguments, context: &Context) -> Resu
     failure.rendered = Some(config::render(&name, &String::from_utf8_lossy(&bytes), &loaded.diagnostics));
     Err(failure)
 }
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Print the comment line for new files instead
+    #[arg(long)]
+    modeline: bool,
+}
+
+pub(super) fn schema(arguments: &SchemaArguments, context: &Context) -> Result<u8, Failure> {
+    if arguments.modeline {
+        context.output.line(&config::schema::modeline())?;
+    } else {
+        let text = serde_json::to_string_pretty(&config::schema::document())
+            .map_err(|error| Failure::failed("cannot write JSON").because(&error))?;
+        context.output.line(&text)?;
+    }
+    Ok(0)
+}

@@ -30,6 +30,13 @@ use super::yaml::{Content, Document, Node, NodeId, Place};
 
 pub(super) use file::walk;
 
+/// Limits that the schema states too.
+pub(super) mod limits {
+    pub(in crate::config) use super::service::LARGEST_FACTOR;
+    pub(in crate::config) use super::unit::{LONGEST_NAME, RESERVED};
+    pub(in crate::config) use super::value::LONGEST_MS;
+}
+
 /// Comparisons that suggestions of one file may cost.
 const SUGGESTION_BUDGET: usize = 200_000;
 

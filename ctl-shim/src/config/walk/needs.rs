@@ -10,7 +10,7 @@ use super::{Field, Walker};
 use crate::graph::Graph;
 
 /// What a need on an attached service spec starts with.
-pub(in crate::config) const SPEC_PREFIX: &str = "rigbox-svc-";
+const SPEC_PREFIX: &str = "rigbox-svc-";
 
 /// Most units of a cycle that are printed.
 const LONGEST_CYCLE: usize = 30;
