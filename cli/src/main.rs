@@ -1,2 +1,7 @@
 //! The `agentbox` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    agentbox::main(std::env::args_os())
+}

@@ -1,240 +1,164 @@
-//! `agentbox-ctl init`: PID 1 of a box. It starts the daemon, collects the dead and passes on the wish to end.
+//! PID 1 of a box: starts the supervisor, reaps orphans, passes on the order to stop.
 //!
 //! ```text
-//! docker stop ─ SIGTERM ─► init ─ SIGTERM ─► daemon ── stops the units in order, exits 0
-//!                            │ ◄─ exit ───────┘
-//!                            ├─ asked to end: exit 0
-//!                            └─ otherwise: start it again, with a growing delay where it dies young
+//! init (PID 1) ── starts ──► agentbox-ctl daemon ── starts ──► units
+//!    │  ▲                        │
+//!    │  └── SIGCHLD: reap ───────┘ died? start it again, with --resume
+//!    └── SIGTERM, SIGINT, SIGQUIT ──► SIGTERM to the daemon; when it has ended, so does the box
 //! ```
 //!
-//! It has no runtime and no state worth losing, since the box ends when it does.
+//! It is a process of its own so that reaping orphans can never take an exit status from the supervisor, and it is
+//! synchronous: it waits for signals and needs next to no memory.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::unistd::Pid;
 
-use crate::process::environment::Environment;
 use crate::process::reap::{self, Exit};
-use crate::process::signals::Arrivals;
-use crate::process::spawn::{SpawnRequest, Stdio, spawn};
-use crate::process::tree;
 
-/// A daemon that lives less than this has died young.
-const YOUNG: Duration = Duration::from_secs(1);
-/// Delay after the second young death in a row; the first is answered at once.
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// Longest delay.
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
-/// Time for the kernel to end what was killed.
-const AFTER_KILL: Duration = Duration::from_secs(5);
+/// A daemon that lived for less has failed to start.
+const LIVED: Duration = Duration::from_secs(1);
+/// First wait before the start after a failed one; doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// Longest wait between two starts.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Signals that ask for an ordered shutdown. Docker sends SIGTERM; the rest is what people and machines send.
-fn ends(signal: i32) -> bool {
-    [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGPWR].contains(&signal)
-        || signal == libc::SIGRTMIN() + 3
-}
-
-/// Runs `agentbox-ctl daemon` with these arguments until an ordered stop. Returns the exit code to end with: 0
-/// after an ordered stop, 1 where the daemon failed at it. What goes wrong is written to `errors`.
-///
-/// It blocks signals and, where it is not PID 1, makes this process a subreaper: it is for a process that does
-/// nothing else.
-pub fn run(arguments: &[OsString], errors: &mut dyn Write) -> u8 {
-    let program = std::env::current_exe()
-        .ok()
-        .filter(|path| path.exists())
-        .unwrap_or_else(|| "/proc/self/exe".into());
-    let argv: Vec<OsString> = [program.into_os_string(), "daemon".into()]
-        .into_iter()
-        .chain(arguments.iter().cloned())
-        .collect();
-    run_command(&argv, errors)
-}
-
-/// [`run`] with any command in place of the daemon.
-pub fn run_command(argv: &[OsString], errors: &mut dyn Write) -> u8 {
-    match supervise(argv, errors) {
-        Ok(code) => code,
-        Err(error) => {
-            say(errors, &format!("cannot go on: {error}"));
-            end_the_rest(errors);
-            1
-        }
+/// Runs until a signal asks for the end and the daemon has ended; returns the exit code. `arguments` go to
+/// `agentbox-ctl daemon`.
+pub fn run(arguments: &[OsString]) -> u8 {
+    if std::process::id() != 1 && nix::sys::prctl::set_child_subreaper(true).is_err() {
+        complain("cannot become the reaper of orphans");
     }
-}
-
-/// Errors have nowhere else to go, so a stderr that takes none is no reason to stop.
-fn say(errors: &mut dyn Write, what: &str) {
-    let _ = writeln!(errors, "agentbox-ctl init: {what}");
-}
-
-/// What the daemon is doing.
-enum Daemon {
-    Running { pid: u32, since: Instant },
-    Due(Instant),
-}
-
-fn supervise(argv: &[OsString], errors: &mut dyn Write) -> io::Result<u8> {
-    // Everything that can be blocked: PID 1 must not die of a signal that nobody thought of.
-    let all: Vec<i32> = (1..=libc::SIGRTMAX()).collect();
-    let arrivals = Arrivals::of(&all)?;
-    if std::process::id() != 1 {
-        reap::become_subreaper()?;
+    let signals = [
+        Signal::SIGCHLD,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGHUP,
+    ];
+    let signals = SigSet::from_iter(signals);
+    // Blocked, so that they wait for us to ask; a child starts with an empty mask all the same.
+    if let Err(error) = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None) {
+        complain(&format!("cannot block signals: {error}"));
+        return 1;
     }
-    let mut young_deaths = 0;
-    let mut stopping = false;
-    let mut daemon = Daemon::Due(Instant::now());
-    loop {
-        if let Daemon::Due(at) = daemon
-            && at <= Instant::now()
-        {
-            daemon = start(argv, &mut young_deaths, errors);
-        }
-        let longest = match daemon {
-            Daemon::Running { .. } => None,
-            Daemon::Due(at) => Some(at.saturating_duration_since(Instant::now())),
-        };
-        arrivals.poll(longest)?;
-        while let Some(signal) = arrivals.next() {
-            if !ends(signal) {
-                // SIGHUP, SIGUSR1 and the like ask for nothing that PID 1 does; SIGCHLD is looked after below.
-                continue;
-            }
-            stopping = true;
-            match daemon {
-                // Again each time: a daemon that hangs may want to know that somebody is impatient.
-                Daemon::Running { pid, .. } => tree::signal_process(pid, libc::SIGTERM),
-                Daemon::Due(_) => {
-                    end_the_rest(errors);
-                    return Ok(1);
-                }
-            }
-        }
-        while let Some(reaped) = reap::next() {
-            let Daemon::Running { pid, since } = daemon else {
-                continue;
-            };
-            if reaped.pid != pid {
-                continue;
-            }
-            let how = describe(reaped.exit);
-            if stopping {
-                if reaped.exit.is_success() {
-                    return Ok(0);
-                }
-                say(
-                    errors,
-                    &format!("the supervisor {how} before it had stopped everything; ending the rest"),
-                );
-                end_the_rest(errors);
-                return Ok(1);
-            }
-            let delay = next_delay(since.elapsed(), &mut young_deaths);
-            say(
-                errors,
-                &format!(
-                    "the supervisor {how} unexpectedly; starting it again{}",
-                    in_time(delay)
-                ),
-            );
-            daemon = Daemon::Due(Instant::now() + delay);
-        }
-    }
-}
-
-fn start(argv: &[OsString], young_deaths: &mut u32, errors: &mut dyn Write) -> Daemon {
-    let request = SpawnRequest {
-        argv,
-        environment: &Environment::of_this_process(),
-        cwd: Path::new("/"),
-        credentials: None,
-        tag: None,
-        stdio: Stdio::Inherit,
+    let mut init = Init {
+        arguments,
+        daemon: None,
+        stopping: false,
+        wait: FIRST_WAIT,
+        started: Instant::now(),
     };
-    match spawn(&request) {
-        Ok(pid) => Daemon::Running {
-            pid,
-            since: Instant::now(),
-        },
-        Err(failure) => {
-            let delay = next_delay(Duration::ZERO, young_deaths).max(FIRST_DELAY);
-            say(errors, &format!("{failure}; trying again{}", in_time(delay)));
-            Daemon::Due(Instant::now() + delay)
+    init.start(false);
+    loop {
+        let patience = if init.daemon.is_none() {
+            Some(init.wait)
+        } else {
+            None
+        };
+        match next_signal(&signals, patience) {
+            Some(Signal::SIGCHLD) => init.reap(),
+            Some(Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => init.stop(),
+            Some(_) => {}
+            None if init.daemon.is_none() && !init.stopping => init.start(true),
+            None => {}
+        }
+        if init.stopping && init.daemon.is_none() {
+            // What is left in a container ends with its PID 1.
+            return 0;
         }
     }
 }
 
-/// Nothing after the first young death, then doubling; a daemon that grew old starts the count anew.
-fn next_delay(lived: Duration, young_deaths: &mut u32) -> Duration {
-    if lived >= YOUNG {
-        *young_deaths = 0;
-        return Duration::ZERO;
-    }
-    *young_deaths = young_deaths.saturating_add(1);
-    match young_deaths.checked_sub(2) {
-        Some(doublings) => FIRST_DELAY
-            .saturating_mul(1 << doublings.min(16))
-            .min(LONGEST_DELAY),
-        None => Duration::ZERO,
-    }
+struct Init<'a> {
+    arguments: &'a [OsString],
+    daemon: Option<Pid>,
+    stopping: bool,
+    /// How long to wait before the next start.
+    wait: Duration,
+    started: Instant,
 }
 
-fn in_time(delay: Duration) -> String {
-    if delay.is_zero() {
-        String::new()
-    } else {
-        format!(" in {} ms", delay.as_millis())
-    }
-}
-
-fn describe(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("exited with code {code}"),
-        Exit::Signal(signal) => match nix::sys::signal::Signal::try_from(signal) {
-            Ok(signal) => format!("was ended by {signal}"),
-            Err(_) => format!("was ended by signal {signal}"),
-        },
-    }
-}
-
-/// Ends what a daemon left behind that did not get to it: as PID 1 everything there is, else our descendants.
-fn end_the_rest(errors: &mut dyn Write) {
-    if std::process::id() == 1 {
-        // SAFETY: plain integers. From PID 1 this reaches every other process of the container.
-        #[expect(unsafe_code, reason = "nix has no name for this pid")]
-        // It fails where nobody is left.
-        unsafe {
-            libc::kill(-1, libc::SIGKILL);
+impl Init<'_> {
+    fn start(&mut self, resume: bool) {
+        self.started = Instant::now();
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("daemon").args(self.arguments);
+        if resume {
+            command.arg("--resume");
+        }
+        match command.spawn() {
+            Ok(child) => self.daemon = Some(Pid::from_raw(child.id().cast_signed())),
+            Err(error) => {
+                complain(&format!("cannot start the supervisor: {error}"));
+                self.lengthen_wait();
+            }
         }
     }
-    match tree::kill_descendants(AFTER_KILL) {
-        Ok(killed) if killed.is_complete() => {}
-        Ok(killed) => say(
-            errors,
-            &format!("{} processes could not be ended", killed.left.len()),
-        ),
-        Err(error) => say(errors, &format!("cannot look for processes: {error}")),
+
+    fn reap(&mut self) {
+        while let Some(reaped) = reap::next() {
+            if self
+                .daemon
+                .is_none_or(|daemon| daemon.as_raw().cast_unsigned() != reaped.pid)
+            {
+                continue;
+            }
+            self.daemon = None;
+            if self.stopping {
+                continue;
+            }
+            let how = match reaped.exit {
+                Exit::Code(code) => format!("exited with code {code}"),
+                Exit::Signal(signal) => format!("was ended by signal {signal}"),
+            };
+            if self.started.elapsed() < LIVED {
+                complain(&format!(
+                    "the supervisor {how}; next start in {} ms",
+                    self.wait.as_millis()
+                ));
+                self.lengthen_wait();
+            } else {
+                complain(&format!("the supervisor {how}; starting it again"));
+                self.wait = FIRST_WAIT;
+                self.start(true);
+            }
+        }
     }
-    while reap::next().is_some() {}
+
+    fn lengthen_wait(&mut self) {
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        if let Some(daemon) = self.daemon {
+            // It may have ended already; its SIGCHLD is then on the way.
+            let _ = kill(daemon, Signal::SIGTERM);
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Waits for one of `signals`, at most for `patience`.
+fn next_signal(signals: &SigSet, patience: Option<Duration>) -> Option<Signal> {
+    let timeout = patience.map(|patience| libc::timespec {
+        tv_sec: patience.as_secs().cast_signed(),
+        tv_nsec: patience.subsec_nanos().into(),
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the set and the timeout outlive the call; no information about the signal is asked for.
+    #[expect(unsafe_code, reason = "nix has no sigtimedwait")]
+    let number = unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), timeout) };
+    Signal::try_from(number).ok()
+}
 
-    #[test]
-    fn delays_grow_while_it_dies_young() {
-        let mut deaths = 0;
-        let delays: Vec<u128> = (0..10)
-            .map(|_| next_delay(Duration::from_millis(5), &mut deaths).as_millis())
-            .collect();
-        assert_eq!(delays, [0, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
-        assert_eq!(next_delay(Duration::from_secs(2), &mut deaths), Duration::ZERO);
-        assert_eq!(next_delay(Duration::ZERO, &mut deaths), Duration::ZERO);
-        deaths = u32::MAX;
-        assert_eq!(next_delay(Duration::ZERO, &mut deaths), LONGEST_DELAY);
-    }
+/// Says what is wrong where `docker logs` shows it.
+fn complain(text: &str) {
+    // Nobody is left to be told when stderr is gone.
+    let _ = writeln!(io::stderr(), "agentbox-ctl init: {text}");
 }

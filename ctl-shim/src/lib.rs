@@ -15,6 +15,8 @@
 pub mod client;
 pub mod config;
 pub mod failure;
+#[cfg(feature = "flags")]
+pub mod flags;
 pub mod graph;
 pub mod identity;
 pub mod logs;

@@ -1,2 +1,7 @@
 //! The `agentbox-ctl` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    agentbox_ctl::command::main(std::env::args_os())
+}

@@ -22,3 +22,7 @@ pub const BINARY: &str = "/usr/local/bin/agentbox-ctl";
 pub const RECORD_NAME: &str = "units.json";
 /// File name of the event journal, inside the private directory.
 pub const JOURNAL_NAME: &str = "events.jsonl";
+/// The `agentbox.yaml` that the host last put into the box, inside [`PRIVATE`]: tells whether the box's was edited.
+pub const PUSHED: &str = "/var/lib/agentbox/private/agentbox.yaml.pushed";
+/// File name of [`PUSHED`], inside the private directory.
+pub const PUSHED_NAME: &str = "agentbox.yaml.pushed";

@@ -1,1 +1,25 @@
 //! Shared harness of the end-to-end tests.
+//!
+//! ```text
+//! test ─► Project (temporary directory, cleared environment) ─► agentbox ─► Docker engine
+//!            └─► TestBox (one box of it) ─► status, exec, units, processes
+//! ```
+//!
+//! The harness looks at the engine through the `docker` client only, so that what it sees does not pass through
+//! the code under test. Whatever a test makes belongs to a project directory whose name carries the test
+//! process's id: a guard removes it at the end, and a sweep at the start of every test process removes what a
+//! killed one left.
+
+pub mod binaries;
+pub mod engine;
+pub mod images;
+pub mod process;
+pub mod project;
+pub mod sweep;
+pub mod test_box;
+pub mod wait;
+
+pub use process::{Output, Running};
+pub use project::Project;
+pub use test_box::TestBox;
+pub use wait::{wait_for, wait_until};

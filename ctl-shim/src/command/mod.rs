@@ -1,1 +1,163 @@
-//! Filled in below.
+//! The command line of `agentbox-ctl`: the words of `agentbox`, for use inside the box.
+
+mod connect;
+mod daemon;
+mod look;
+mod offline;
+mod output;
+mod units;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::paths;
+use output::Output;
+
+/// The supervisor of an agentbox, and the commands that talk to it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "agentbox-ctl",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The supervisor's socket
+    #[arg(long, global = true, value_name = "PATH", default_value = paths::SOCKET)]
+    socket: PathBuf,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print data and errors only
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colour: auto, always, never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    color: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show all units and their states
+    Status(look::StatusArguments),
+    /// Print the output of units
+    Logs(look::LogsArguments),
+    /// Print state events
+    Events(look::EventsArguments),
+    /// Wait until units are ready (tasks: done)
+    #[command(alias = "wait-ready")]
+    Wait(look::WaitArguments),
+    /// Start units and what they need
+    Start(units::StartArguments),
+    /// Stop units and everything they started
+    Stop(units::UnitsArguments),
+    /// Stop units and start them again
+    Restart(units::StartArguments),
+    /// Run a task again
+    RunTask(units::RunTaskArguments),
+    /// Apply an edited agentbox.yaml
+    Reload,
+    /// Check an agentbox.yaml
+    Validate(offline::ValidateArguments),
+    /// Print the JSON Schema of agentbox.yaml
+    Schema(offline::SchemaArguments),
+    /// Print the version
+    Version,
+    /// Run the supervisor in the foreground
+    Daemon(daemon::DaemonArguments),
+    /// Run as PID 1 of a box: start the supervisor, reap, forward signals
+    #[command(hide = true)]
+    Init(daemon::InitArguments),
+    /// Bridge stdin and stdout to the supervisor's socket
+    #[command(hide = true)]
+    Connect,
+}
+
+/// What every command gets.
+struct Context {
+    socket: PathBuf,
+    json: bool,
+    output: Output,
+}
+
+impl Context {
+    async fn client(&self) -> Result<Client, Failure> {
+        Client::connect(&self.socket).await.map_err(|error| {
+            Failure::failed(format!(
+                "cannot reach the supervisor at {}",
+                self.socket.display()
+            ))
+            .because(&error)
+            .hint("is it running? agentbox-ctl daemon --socket S starts one outside a box")
+        })
+    }
+}
+
+/// Runs one command line and says how the process ends.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = crate::flags::with_environment(Arguments::command());
+    let parsed = command
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(Output::new(false).usage(&error)),
+    };
+    let context = Context {
+        socket: arguments.global.socket,
+        json: arguments.global.json,
+        output: Output::new(arguments.global.quiet),
+    };
+    let result = run(arguments.command, &context);
+    ExitCode::from(context.output.finish(result))
+}
+
+fn run(command: Command, context: &Context) -> Result<u8, Failure> {
+    match command {
+        Command::Status(arguments) => on_runtime(look::status(&arguments, context)),
+        Command::Logs(arguments) => on_runtime(look::logs(&arguments, context)),
+        Command::Events(arguments) => on_runtime(look::events(&arguments, context)),
+        Command::Wait(arguments) => on_runtime(look::wait(&arguments, context)),
+        Command::Start(arguments) => on_runtime(units::start(&arguments, context)),
+        Command::Stop(arguments) => on_runtime(units::stop(&arguments, context)),
+        Command::Restart(arguments) => on_runtime(units::restart(&arguments, context)),
+        Command::RunTask(arguments) => on_runtime(units::run_task(&arguments, context)),
+        Command::Reload => on_runtime(units::reload(context)),
+        Command::Validate(arguments) => offline::validate(&arguments, context),
+        Command::Schema(arguments) => offline::schema(&arguments, context),
+        Command::Version => context
+            .output
+            .line(&format!("agentbox-ctl {}", env!("CARGO_PKG_VERSION")))
+            .map(|()| 0),
+        Command::Daemon(arguments) => daemon::daemon(arguments, &context.socket),
+        Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
+        Command::Connect => connect::connect(&context.socket).map(|()| 0),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("cannot start the async runtime").because(&error))?
+        .block_on(work)
+}

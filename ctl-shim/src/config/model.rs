@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// Time from the stop signal to SIGKILL where the file gives none, and for tasks.
+pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);
+
 /// A whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
@@ -227,6 +230,12 @@ impl Unit {
             UnitKind::Service(service) => Some(service),
             UnitKind::Task(_) => None,
         }
+    }
+
+    /// Time from the stop signal to SIGKILL.
+    pub fn stop_timeout(&self) -> Duration {
+        self.service()
+            .map_or(DEFAULT_STOP_TIMEOUT, |service| service.stop_timeout)
     }
 
     /// The task part, where this is a task.

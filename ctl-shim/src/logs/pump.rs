@@ -1,107 +1,94 @@
-//! From a unit's pipe into its log.
+//! The reading end of a unit's pipe.
 
 use std::cell::RefCell;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use super::writer::{AppendError, LogWriter};
-use crate::time::Timestamp;
-
-/// Size of the buffer, and of the pipe where the kernel lets us, in bytes.
-const BUFFER: usize = 256 * 1024;
-/// Reads in one call of [`Pump::pump`], so that one loud unit does not hold up the others.
-const READS: usize = 4;
+/// Bytes read at once, and the size asked for the pipe.
+const PIECE: usize = 256 * 1024;
 
 thread_local! {
-    /// One for all pumps of the thread: an idle unit costs no memory.
-    static SHARED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// One buffer for all pipes of a thread: a unit that is quiet costs none.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
 }
 
-/// The read end of a unit's output.
+/// Reads what a unit writes, without waiting.
 #[derive(Debug)]
 pub struct Pump {
-    pipe: OwnedFd,
+    file: File,
 }
 
-/// What one call moved.
-#[derive(Debug, Default)]
+/// What one read came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pumped {
     /// Bytes read.
-    pub bytes: u64,
-    /// Nobody holds the write end any more, and all is read.
+    pub bytes: usize,
+    /// Every process has closed the other end.
     pub eof: bool,
-    /// The pipe is empty for now. Where neither this nor `eof` is set, there may be more: call again.
+    /// There is nothing for now.
     pub would_block: bool,
-    /// The first error of the log in this call, with how many bytes the call could not write. Those are gone; a
-    /// unit does not stop because a disk is full.
-    pub lost: Option<(AppendError, u64)>,
 }
 
 impl Pump {
-    /// Takes over the read end of a pipe, makes it non-blocking and, where allowed, large.
+    /// Makes a pipe; the returned end is for the process and closes on exec until duplicated.
     ///
     /// # Errors
-    /// Those of `fcntl`.
-    pub fn new(pipe: OwnedFd) -> io::Result<Self> {
-        let flags = OFlag::from_bits_retain(fcntl(&pipe, FcntlArg::F_GETFL)?);
-        fcntl(&pipe, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        // A user's pages for pipes are limited; the usual 64 KiB do as well.
-        let _ = fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(BUFFER as i32));
-        Ok(Self { pipe })
+    /// No descriptors left.
+    pub fn open() -> io::Result<(Self, OwnedFd)> {
+        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        // A larger pipe lets a unit that writes much go on while others are served; the kernel may refuse.
+        let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(PIECE as i32));
+        Ok((
+            Self {
+                file: File::from(reader),
+            },
+            writer,
+        ))
     }
 
-    /// Moves what is in the pipe to the log, with the present time, and shows every piece to `on_bytes` before it is
-    /// written. At most 1 MiB a call.
+    /// The descriptor to wait on.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Reads once and hands what came to `sink`.
     ///
     /// # Errors
-    /// Those of `read`. Errors of the log are in [`Pumped::lost`].
-    pub fn pump(&mut self, writer: &mut LogWriter, on_bytes: &mut dyn FnMut(&[u8])) -> io::Result<Pumped> {
-        SHARED.with_borrow_mut(|buffer| {
-            if buffer.is_empty() {
-                buffer.resize(BUFFER, 0);
-            }
-            let mut pumped = Pumped::default();
-            for _ in 0..READS {
-                let count = match nix::unistd::read(&self.pipe, buffer) {
+    /// Those of `read(2)`, would-block excepted.
+    pub fn pump(&mut self, sink: &mut dyn FnMut(&[u8])) -> io::Result<Pumped> {
+        BUFFER.with_borrow_mut(|buffer| {
+            loop {
+                match self.file.read(buffer) {
                     Ok(0) => {
-                        pumped.eof = true;
-                        break;
+                        return Ok(Pumped {
+                            bytes: 0,
+                            eof: true,
+                            would_block: false,
+                        });
                     }
-                    Ok(count) => count,
-                    Err(Errno::EAGAIN) => {
-                        pumped.would_block = true;
-                        break;
+                    Ok(read) => {
+                        sink(buffer.get(..read).unwrap_or_default());
+                        return Ok(Pumped {
+                            bytes: read,
+                            eof: false,
+                            would_block: false,
+                        });
                     }
-                    Err(Errno::EINTR) => continue,
-                    Err(error) => return Err(error.into()),
-                };
-                let bytes = &buffer[..count];
-                pumped.bytes += count as u64;
-                on_bytes(bytes);
-                if let Err(error) = writer.append(bytes, Timestamp::now()) {
-                    let unwritten = (count - error.written) as u64;
-                    match &mut pumped.lost {
-                        Some((_, lost)) => *lost += unwritten,
-                        None => pumped.lost = Some((error, unwritten)),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Pumped {
+                            bytes: 0,
+                            eof: false,
+                            would_block: true,
+                        });
                     }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
                 }
             }
-            Ok(pumped)
         })
-    }
-}
-
-impl AsFd for Pump {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pipe.as_fd()
-    }
-}
-
-impl AsRawFd for Pump {
-    fn as_raw_fd(&self) -> RawFd {
-        self.pipe.as_raw_fd()
     }
 }

@@ -1,249 +1,179 @@
-//! Reading logs: from a place on to the end, and on as they grow.
-//!
-//! One unit comes as raw chunks, byte for byte. Several come merged in order of time, in whole lines. With
-//! timestamps every chunk is one line.
+//! Reading logs: one unit as it is, several merged by time in whole lines.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
-use super::chain::Chain;
-use super::is_unit_name;
-use super::line::{Front, Lines};
+use super::cursor::{Cursor, PIECE, Piece};
 use crate::protocol::message::{LogChunk, LogRange};
 use crate::time::Timestamp;
 
-/// Most bytes in a chunk.
-pub const CHUNK: usize = 64 * 1024;
-
-/// A reader over a directory of logs. It buffers at most two chunks for each unit.
+/// Reads the logs of some units. After the last chunk it can be asked again, once a log has grown.
 #[derive(Debug)]
 pub struct LogReader {
-    missing: Vec<String>,
-    mode: Mode,
-}
-
-#[derive(Debug)]
-enum Mode {
-    Raw { unit: String, chain: Chain },
-    Merged(Merged),
-}
-
-#[derive(Debug)]
-struct Merged {
-    sources: Vec<(String, Lines)>,
-    /// One line a chunk.
+    sources: Vec<Source>,
+    /// One unit without times: bytes are handed on as they are.
+    raw: bool,
     timestamps: bool,
-    /// A line without its end may still get one: keep it back.
     follow: bool,
-    /// Whose line is under way.
-    open: Option<usize>,
+    /// The source in the middle of a line too long to be held; it goes on until that ends.
+    exclusive: Option<usize>,
 }
 
-/// Names of the units that have a log in a directory, in order; none where the directory is missing.
-///
-/// # Errors
-/// A directory that cannot be read.
-pub fn units_in(directory: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut units = BTreeSet::new();
-    for entry in entries {
-        let name = entry?.file_name();
-        let Some((unit, rest)) = name.to_str().and_then(|name| name.split_once(".log")) else {
-            continue;
-        };
-        let rotated = rest
-            .strip_prefix('.')
-            .is_some_and(|number| number.parse::<u32>().is_ok());
-        if is_unit_name(unit) && (rest.is_empty() || rotated) {
-            units.insert(unit.to_owned());
-        }
-    }
-    Ok(units.into_iter().collect())
+#[derive(Debug)]
+struct Source {
+    unit: String,
+    cursor: Cursor,
+    lines: VecDeque<Line>,
+    /// The line that has not ended, and when it began.
+    open: Vec<u8>,
+    open_time: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Line {
+    bytes: Vec<u8>,
+    time: Option<Timestamp>,
 }
 
 impl LogReader {
-    /// Opens the logs of these units at the beginning of `range`; no names mean all that have a log now.
-    ///
-    /// A unit without a log is in [`LogReader::missing`]; with `follow` its output comes once there is some.
-    /// Whether a name is that of a unit is for the caller to know.
+    /// A reader of the logs in `directory`. A unit that has not written anything has none, which is no error.
     ///
     /// # Errors
-    /// A name that cannot be a unit's, files that cannot be read.
+    /// Those of the file system.
     pub fn open(directory: &Path, units: &[String], range: &LogRange) -> io::Result<Self> {
-        let units = if units.is_empty() {
-            units_in(directory)?
-        } else {
-            units.to_vec()
-        };
-        let mut missing = Vec::new();
-        let mut chains = Vec::new();
-        for unit in units {
-            if !is_unit_name(&unit) {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!("`{unit}` is no unit's name"),
-                ));
-            }
-            if chains.iter().any(|(name, _)| *name == unit) {
-                continue;
-            }
-            let chain = Chain::open(directory, &unit, range.tail, range.since)?;
-            if !chain.exists() {
-                missing.push(unit.clone());
-            }
-            chains.push((unit, chain));
-        }
-        let mode = match <[_; 1]>::try_from(chains) {
-            Ok([(unit, chain)]) if !range.timestamps => Mode::Raw { unit, chain },
-            Ok(one) => Mode::Merged(Merged::new(one.into(), range)),
-            Err(several) => Mode::Merged(Merged::new(several, range)),
-        };
-        Ok(Self { missing, mode })
+        let sources = units.iter().map(|unit| {
+            let cursor = Cursor::open(directory, unit, range)?;
+            Ok(Source {
+                unit: unit.clone(),
+                cursor,
+                lines: VecDeque::new(),
+                open: Vec::new(),
+                open_time: None,
+            })
+        });
+        let sources = sources.collect::<io::Result<Vec<_>>>()?;
+        let raw = sources.len() == 1 && !range.timestamps;
+        Ok(Self {
+            sources,
+            raw,
+            timestamps: range.timestamps,
+            follow: range.follow,
+            exclusive: None,
+        })
     }
 
-    /// Units that were asked for and have no log so far.
-    pub fn missing(&self) -> &[String] {
-        &self.missing
-    }
-
-    /// The next chunk, at most [`CHUNK`] bytes; `None` at the end of what there is now. With `follow`, call again
-    /// once a log has grown.
-    ///
-    /// Where lines matter (several units, or timestamps), a chunk ends with a newline unless its line is longer
-    /// than a chunk or has no end yet; it is then continued by the next chunk of the same unit, whose time is
-    /// `None`. With `follow`, a line without an end is kept back, see [`LogReader::next_unfinished`].
+    /// The next chunk, about 64 KiB at most; `None` while there is none.
     ///
     /// # Errors
-    /// Files that cannot be read.
+    /// Those of the file system.
     #[expect(
         clippy::should_implement_trait,
-        reason = "an iterator would end for ever at its first `None`"
+        reason = "it may fail, and may go on after None"
     )]
     pub fn next(&mut self) -> io::Result<Option<(LogChunk, Vec<u8>)>> {
-        match &mut self.mode {
-            Mode::Raw { unit, chain } => {
-                let mut bytes = vec![0; CHUNK];
-                let (count, time) = chain.read_mixed(&mut bytes)?;
-                bytes.truncate(count);
-                Ok((count > 0).then(|| {
-                    (
-                        LogChunk {
-                            unit: unit.clone(),
-                            time,
-                        },
-                        bytes,
-                    )
-                }))
-            }
-            Mode::Merged(merged) => merged.next(!merged.follow),
+        if self.raw {
+            let Some(source) = self.sources.first_mut() else {
+                return Ok(None);
+            };
+            let piece = source.cursor.read()?;
+            return Ok(piece.map(|piece| {
+                (
+                    LogChunk {
+                        unit: source.unit.clone(),
+                        time: None,
+                    },
+                    piece.bytes,
+                )
+            }));
         }
+        let Some(index) = self.earliest()? else {
+            return Ok(None);
+        };
+        let (mut bytes, mut time) = (Vec::new(), None);
+        // Lines of one unit that follow each other go together, those of one time where times are wanted.
+        while bytes.len() < PIECE {
+            let Some(source) = self.sources.get_mut(index) else {
+                break;
+            };
+            let Some(line) = source.lines.front() else { break };
+            if !bytes.is_empty() && self.timestamps && line.time != time {
+                break;
+            }
+            time = line.time;
+            let Some(line) = source.lines.pop_front() else {
+                break;
+            };
+            bytes.extend_from_slice(&line.bytes);
+            self.exclusive = (!line.bytes.ends_with(b"\n")).then_some(index);
+            if self.earliest()? != Some(index) {
+                break;
+            }
+        }
+        let unit = self
+            .sources
+            .get(index)
+            .map(|source| source.unit.clone())
+            .unwrap_or_default();
+        Ok(Some((LogChunk { unit, time }, bytes)))
     }
 
-    /// As [`LogReader::next`], and lines without an end as far as they go: for when no more is to be expected.
-    ///
-    /// # Errors
-    /// Files that cannot be read.
-    pub fn next_unfinished(&mut self) -> io::Result<Option<(LogChunk, Vec<u8>)>> {
-        match &mut self.mode {
-            Mode::Raw { .. } => self.next(),
-            Mode::Merged(merged) => merged.next(true),
+    /// The source whose next line is the oldest. A line of unknown time goes first.
+    fn earliest(&mut self) -> io::Result<Option<usize>> {
+        for source in &mut self.sources {
+            source.fill(self.follow)?;
         }
+        if let Some(index) = self.exclusive {
+            let goes_on = self
+                .sources
+                .get(index)
+                .is_some_and(|source| !source.lines.is_empty());
+            if goes_on || self.follow {
+                return Ok(goes_on.then_some(index));
+            }
+            self.exclusive = None;
+        }
+        let heads = self.sources.iter().enumerate();
+        let heads = heads.filter_map(|(index, source)| Some((source.lines.front()?.time, index)));
+        Ok(heads.min().map(|(_, index)| index))
     }
 }
 
-impl Merged {
-    fn new(chains: Vec<(String, Chain)>, range: &LogRange) -> Self {
-        Self {
-            sources: chains
-                .into_iter()
-                .map(|(unit, chain)| (unit, Lines::new(chain)))
-                .collect(),
-            timestamps: range.timestamps,
-            follow: range.follow,
-            open: None,
-        }
-    }
-
-    fn next(&mut self, unfinished: bool) -> io::Result<Option<(LogChunk, Vec<u8>)>> {
-        // A line under way goes on before anybody else's.
-        if let Some(index) = self.open.take()
-            && let Some(front) = self.front(index, unfinished)?
-        {
-            return Ok(Some(self.emit(index, front, None)?));
-        }
-        let mut first: Option<(usize, Front)> = None;
-        let mut second: Option<Option<Timestamp>> = None;
-        for index in 0..self.sources.len() {
-            let Some(front) = self.front(index, unfinished)? else {
-                continue;
+impl Source {
+    /// Makes sure that there is a line, if there can be one.
+    fn fill(&mut self, follow: bool) -> io::Result<()> {
+        while self.lines.is_empty() {
+            let Some(piece) = self.cursor.read()? else {
+                // Without following, the end of the log ends its last line.
+                if !follow && !self.open.is_empty() {
+                    self.close();
+                }
+                return Ok(());
             };
-            match first {
-                Some((_, best)) if best.time <= front.time => {
-                    second = Some(second.map_or(front.time, |time| time.min(front.time)));
-                }
-                _ => {
-                    second = first.map(|(_, best)| best.time).or(second);
-                    first = Some((index, front));
-                }
-            }
+            self.split(&piece)?;
         }
-        let Some((index, front)) = first else {
-            return Ok(None);
-        };
-        Ok(Some(self.emit(index, front, second)?))
+        Ok(())
     }
 
-    /// What a unit has to give now.
-    fn front(&mut self, index: usize, unfinished: bool) -> io::Result<Option<Front>> {
-        let Some((_, lines)) = self.sources.get_mut(index) else {
-            return Ok(None);
-        };
-        let front = lines.front()?;
-        Ok(front.filter(|front| front.ends || front.length == CHUNK || unfinished))
-    }
-
-    /// A chunk from a unit: one line, or without timestamps as many as come before `others`.
-    fn emit(
-        &mut self,
-        index: usize,
-        mut front: Front,
-        others: Option<Option<Timestamp>>,
-    ) -> io::Result<(LogChunk, Vec<u8>)> {
-        let (unit, lines) = &mut self.sources[index];
-        let time = front.time.filter(|_| front.begins);
-        let mut bytes = Vec::with_capacity(front.length);
-        loop {
-            lines.take(front, &mut bytes);
-            if lines.is_mid_line() {
-                self.open = Some(index);
-                break;
+    fn split(&mut self, piece: &Piece) -> io::Result<()> {
+        let mut at = 0;
+        for part in piece.bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.open.is_empty() {
+                self.open_time = self.cursor.time(piece, at)?;
             }
-            if self.timestamps || !front.begins {
-                break;
-            }
-            match lines.front()? {
-                Some(next)
-                    if next.ends
-                        && bytes.len() + next.length <= CHUNK
-                        && others.is_none_or(|time| next.time <= time) =>
-                {
-                    front = next;
-                }
-                _ => break,
+            at += part.len();
+            self.open.extend_from_slice(part);
+            if part.ends_with(b"\n") || self.open.len() >= PIECE {
+                self.close();
             }
         }
-        Ok((
-            LogChunk {
-                unit: unit.clone(),
-                time,
-            },
-            bytes,
-        ))
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.lines.push_back(Line {
+            bytes: std::mem::take(&mut self.open),
+            time: self.open_time,
+        });
     }
 }

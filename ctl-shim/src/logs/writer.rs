@@ -1,304 +1,115 @@
-//! Writing a unit's log.
+//! Writing a unit's log, with rotation.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::files::{self, ROTATED};
 use super::times::TimesWriter;
-use super::{KEPT, ROTATE_AT, is_unit_name, log_path, times_path};
 use crate::time::Timestamp;
 
-/// Appends to a unit's log and rotates it. One write for each chunk, and twelve bytes for its time.
-///
-/// At most one writer of a unit's log may exist.
+/// Size at which a log is rotated, in bytes.
+pub const LIMIT: u64 = 10 << 20;
+
+/// The open log of one unit. Nothing is buffered: what was appended is in the file.
 #[derive(Debug)]
 pub struct LogWriter {
     directory: PathBuf,
     unit: String,
+    file: File,
+    times: TimesWriter,
+    size: u64,
     limit: u64,
-    log: File,
-    length: u64,
-    /// `None` where it could not be opened: a log without times is better than none.
-    times: Option<TimesWriter>,
-}
-
-/// Bytes that could not be written: a full disk, most often. Everything before them was.
-#[derive(Debug)]
-pub struct AppendError {
-    /// How many bytes of the chunk are in the log.
-    pub written: usize,
-    /// Why not more.
-    pub error: io::Error,
-}
-
-impl std::fmt::Display for AppendError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("cannot write to the log")
-    }
-}
-
-impl std::error::Error for AppendError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
 }
 
 impl LogWriter {
-    /// Opens a unit's log at its end; makes it, and the directory, where they are missing.
+    /// Opens the log of `unit`, at its end.
     ///
     /// # Errors
-    /// A name that is none, a directory or file that cannot be made.
+    /// Those of the file system.
     pub fn open(directory: &Path, unit: &str) -> io::Result<Self> {
-        Self::with_limit(directory, unit, ROTATE_AT)
+        Self::with_limit(directory, unit, LIMIT)
     }
 
-    /// [`LogWriter::open`] with another size to rotate at, in bytes; at least 1.
+    /// The same with another size to rotate at.
     ///
     /// # Errors
-    /// As [`LogWriter::open`].
+    /// Those of the file system.
     pub fn with_limit(directory: &Path, unit: &str, limit: u64) -> io::Result<Self> {
-        if !is_unit_name(unit) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("`{unit}` is no unit's name"),
-            ));
-        }
-        DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
-        finish_rotation(directory, unit);
-        let (log, length) = open_log(directory, unit)?;
-        let times = TimesWriter::open(&times_path(directory, unit, 0), length).ok();
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(files::log(directory, unit, 0))?;
+        let size = file.metadata()?.len();
+        let times = TimesWriter::open(&files::times(directory, unit, 0))?;
         Ok(Self {
             directory: directory.to_owned(),
             unit: unit.to_owned(),
-            limit: limit.max(1),
-            log,
-            length,
+            file,
             times,
+            size,
+            limit,
         })
     }
 
-    /// The unit whose log this is.
-    pub fn unit(&self) -> &str {
-        &self.unit
-    }
-
-    /// Appends bytes that were read at `time`, across as many files as it takes.
-    ///
-    /// A file ends with a whole line where one fits.
+    /// Appends bytes that came at `time`, rotating as often as it takes; between lines where there are any.
     ///
     /// # Errors
-    /// With the number of bytes that were written; the rest may be tried again or given up.
-    pub fn append(&mut self, bytes: &[u8], time: Timestamp) -> Result<(), AppendError> {
-        let mut written = 0;
-        let failed = |written| move |error| AppendError { written, error };
-        self.notice_interference().map_err(failed(0))?;
-        while written < bytes.len() {
-            let rest = &bytes[written..];
-            let room = usize::try_from(self.limit.saturating_sub(self.length)).unwrap_or(usize::MAX);
-            let take = if rest.len() <= room {
-                rest.len()
-            } else {
-                // Up to the last line's end that fits; a line longer than a whole file has to be cut.
-                let line_end = rest[..room]
-                    .iter()
-                    .rposition(|byte| *byte == b'\n')
-                    .map(|at| at + 1);
-                match line_end {
-                    Some(end) => end,
-                    None if self.length == 0 => room,
-                    None => 0,
-                }
-            };
-            if take == 0 {
-                self.rotate().map_err(failed(written))?;
-                continue;
+    /// Those of the file system; what was written before one stays written. The writer goes on working.
+    pub fn append(&mut self, mut bytes: &[u8], time: Timestamp) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = usize::try_from(self.limit.saturating_sub(self.size)).unwrap_or(usize::MAX);
+            if bytes.len() <= room {
+                return self.write(bytes, time);
             }
-            written += self.write(&rest[..take], time).map_err(failed(written))?;
+            let fits = bytes.get(..room).unwrap_or(bytes);
+            let cut = fits
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(room, |at| at + 1);
+            let (now, later) = bytes.split_at(cut);
+            self.write(now, time)?;
+            self.rotate()?;
+            bytes = later;
         }
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8], time: Timestamp) -> io::Result<usize> {
-        let count = loop {
-            match self.log.write(bytes) {
+    fn write(&mut self, bytes: &[u8], time: Timestamp) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // Times only decorate the log: where they cannot be written, the bytes still may.
+        let noted = self.times.note(self.size, time);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => break count,
+                Ok(written) => {
+                    self.size += written as u64;
+                    rest = rest.get(written..).unwrap_or_default();
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-        };
-        if let Some(times) = &mut self.times {
-            // The bytes are what matters. Without this record they count as read with those before them.
-            let _ = times.note(self.length, time);
         }
-        self.length += count as u64;
-        Ok(count)
+        noted
     }
 
-    /// People empty logs (`> web.log`) and remove them; what comes next must still be found.
-    fn notice_interference(&mut self) -> io::Result<()> {
-        let metadata = self.log.metadata()?;
-        if metadata.nlink() == 0 {
-            let (log, length) = open_log(&self.directory, &self.unit)?;
-            (self.log, self.length) = (log, length);
-        } else if metadata.len() != self.length {
-            self.length = metadata.len();
-        } else {
-            return Ok(());
-        }
-        self.times = TimesWriter::open(&times_path(&self.directory, &self.unit, 0), self.length).ok();
-        Ok(())
-    }
-
-    /// Moves every file one number up, the oldest out, and begins a new one.
     fn rotate(&mut self) -> io::Result<()> {
-        for generation in (0..KEPT).rev() {
-            for path in [log_path, times_path] {
-                let from = path(&self.directory, &self.unit, generation);
-                match fs::rename(from, path(&self.directory, &self.unit, generation + 1)) {
+        for age in (0..ROTATED).rev() {
+            for name in [files::times, files::log] {
+                let (from, to) = (
+                    name(&self.directory, &self.unit, age),
+                    name(&self.directory, &self.unit, age + 1),
+                );
+                match std::fs::rename(from, to) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
             }
         }
-        let (log, length) = open_log(&self.directory, &self.unit)?;
-        (self.log, self.length) = (log, length);
-        self.times = TimesWriter::open(&times_path(&self.directory, &self.unit, 0), length).ok();
+        *self = Self::with_limit(&self.directory, &self.unit, self.limit)?;
         Ok(())
-    }
-}
-
-fn open_log(directory: &Path, unit: &str) -> io::Result<(File, u64)> {
-    let path = log_path(directory, unit, 0);
-    let log = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o644)
-        .open(path)?;
-    let length = log.metadata()?.len();
-    Ok((log, length))
-}
-
-/// A crash between the two renames of a rotation leaves times without their log: they belong to the next one.
-fn finish_rotation(directory: &Path, unit: &str) {
-    for generation in (0..KEPT).rev() {
-        let times = times_path(directory, unit, generation);
-        if times.exists()
-            && !log_path(directory, unit, generation).exists()
-            && log_path(directory, unit, generation + 1).exists()
-        {
-            // Where it fails, times are unknown and nothing else.
-            let _ = fs::rename(times, times_path(directory, unit, generation + 1));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    fn now() -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000)
-    }
-
-    fn files(directory: &Path) -> Vec<(String, String)> {
-        let mut files: Vec<_> = fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with('.'))
-            .map(|path| {
-                let content = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
-                (path.file_name().unwrap().to_str().unwrap().to_owned(), content)
-            })
-            .collect();
-        files.sort();
-        files
-    }
-
-    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected
-            .iter()
-            .map(|(name, content)| ((*name).to_owned(), (*content).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn files_end_with_whole_lines_and_the_oldest_goes() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut writer = LogWriter::with_limit(directory.path(), "web", 10).unwrap();
-        writer.append(b"one\ntwo\nthree\nfo", now()).unwrap();
-        writer.append(b"ur\n0123456789abc\n", now()).unwrap();
-        let expected = [
-            ("web.log", "abc\n"),
-            ("web.log.1", "0123456789"),
-            ("web.log.2", "ur\n"),
-            ("web.log.3", "three\nfo"),
-            ("web.log.4", "one\ntwo\n"),
-        ];
-        assert_eq!(files(directory.path()), pairs(&expected));
-        for _ in 0..3 {
-            writer.append(b"0123456789", now()).unwrap();
-        }
-        assert_eq!(files(directory.path()).len(), 6);
-        assert_eq!(
-            files(directory.path())[5],
-            ("web.log.5".to_owned(), "ur\n".to_owned())
-        );
-    }
-
-    #[test]
-    fn is_appended_to_across_starts() {
-        let directory = tempfile::tempdir().unwrap();
-        let directory = directory.path().join("made/by/it");
-        LogWriter::open(&directory, "web")
-            .unwrap()
-            .append(b"one\n", now())
-            .unwrap();
-        LogWriter::open(&directory, "web")
-            .unwrap()
-            .append(b"two\n", now())
-            .unwrap();
-        assert_eq!(files(&directory), pairs(&[("web.log", "one\ntwo\n")]));
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(
-            (mode(&directory), mode(&directory.join("web.log"))),
-            (0o755, 0o644)
-        );
-    }
-
-    #[test]
-    fn survives_people() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut writer = LogWriter::open(directory.path(), "web").unwrap();
-        writer.append(b"one\n", now()).unwrap();
-        fs::remove_file(directory.path().join("web.log")).unwrap();
-        writer.append(b"two\n", now()).unwrap();
-        assert_eq!(files(directory.path()), pairs(&[("web.log", "two\n")]));
-        fs::write(directory.path().join("web.log"), "").unwrap();
-        writer.append(b"three\n", now()).unwrap();
-        assert_eq!(files(directory.path()), pairs(&[("web.log", "three\n")]));
-    }
-
-    #[test]
-    fn a_full_disk_is_an_error_that_counts() {
-        let directory = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("/dev/full", directory.path().join("web.log")).unwrap();
-        let mut writer = LogWriter::open(directory.path(), "web").unwrap();
-        let error = writer.append(b"one\n", now()).unwrap_err();
-        assert_eq!(
-            (error.written, error.error.kind()),
-            (0, io::ErrorKind::StorageFull)
-        );
-    }
-
-    #[test]
-    fn names_that_leave_the_directory_are_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        for name in ["../x", "a/b", "", ".", "x y"] {
-            assert!(LogWriter::open(directory.path(), name).is_err(), "{name}");
-        }
     }
 }

@@ -89,8 +89,6 @@ enum Mark<'a> {
         leader_replaced: bool,
     },
     Lives(&'a [Life]),
-    /// Our own children.
-    Children,
 }
 
 impl<'a> Mark<'a> {
@@ -115,7 +113,6 @@ impl<'a> Mark<'a> {
                 (process.tag.is_some() && process.tag == unit.tag)
                     || unit.in_session(process, *leader_replaced)
             }
-            Self::Children => process.parent == std::process::id(),
             Self::Lives(lives) => process
                 .tag
                 .is_some_and(|tag| lives.iter().any(|life| life.owns(tag))),
@@ -268,21 +265,6 @@ pub fn sweep(former: &[Life], budget: Duration) -> io::Result<Killed> {
         return Ok(Killed::default());
     }
     kill_until_gone(&Mark::Lives(former), budget)
-}
-
-/// Kills all descendants of this process and waits until none is left, at most for `budget`. Only a subreaper or PID
-/// 1 still has those among its descendants whose parents are gone. Zombies are for the caller to reap.
-///
-/// # Errors
-/// `/proc` cannot be read.
-pub fn kill_descendants(budget: Duration) -> io::Result<Killed> {
-    kill_until_gone(&Mark::Children, budget)
-}
-
-/// Signals one child that has not been reaped; one that has ended already takes no notice.
-pub fn signal_process(child: u32, signal: i32) {
-    // The only failure left is that it may not be signalled, and a caller can do nothing about that.
-    let _ = kill(child, signal);
 }
 
 fn kill_until_gone(mark: &Mark<'_>, budget: Duration) -> io::Result<Killed> {

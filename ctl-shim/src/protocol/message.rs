@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::report::{Event, ServiceState, TaskState, UnitsReport};
+use crate::report::{Event, TaskState, UnitsReport};
 use crate::time::Timestamp;
 
 /// What a client asks for. Each answer is one [`Reply::Done`], after any number of items or data frames.
@@ -78,7 +78,7 @@ pub struct LogRange {
     /// Go on with new output until cancelled.
     #[serde(default)]
     pub follow: bool,
-    /// One chunk for each line, with its time.
+    /// Single lines, each with its time, are wanted.
     #[serde(default)]
     pub timestamps: bool,
 }
@@ -184,10 +184,14 @@ pub enum ReloadAction {
     Unchanged,
 }
 
-/// A unit's state is one of its good end states: what `needs` and `wait` ask for.
-pub fn is_good(state: ServiceState, has_probe: bool) -> bool {
-    matches!(
-        (state, has_probe),
-        (ServiceState::Ready, true) | (ServiceState::Running, false)
-    )
+impl std::fmt::Display for ReloadAction {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Restarted => "restarted",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        })
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ServiceState, TaskState};
+use super::{ServiceState, TaskState, one_line, service_reason, task_reason};
 use crate::config::model::Expose;
 use crate::time::Timestamp;
 
@@ -69,4 +69,68 @@ pub struct TaskStatus {
     pub blocked_on: Vec<String>,
     /// Why it is in this state, where that is not obvious (`already done`).
     pub reason: Option<String>,
+}
+
+/// What the supervisor records in the private volume (`units.json`), so that the host can show the units of a
+/// stopped or paused box, and a supervisor that crashed can go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Number of the newest event that the report includes.
+    pub seq: u64,
+    /// The units.
+    #[serde(flatten)]
+    pub units: UnitsReport,
+}
+
+impl UnitsReport {
+    /// Names of all units, services first.
+    pub fn names(&self) -> Vec<String> {
+        let services = self.services.iter().map(|service| service.name.clone());
+        services
+            .chain(self.tasks.iter().map(|task| task.name.clone()))
+            .collect()
+    }
+
+    /// The units that are neither well nor at rest, each with its state, what blocks it and its last failure: what a
+    /// wait that has timed out shows. `only` restricts it to these names, unless empty.
+    pub fn unsettled(&self, only: &[String]) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut add = |name: &str, state: &str, blocked_on: &[String], reason: Option<String>| {
+            if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
+                return;
+            }
+            let mut line = format!("{}: {state}", one_line(name));
+            if !blocked_on.is_empty() {
+                line.push_str(&format!(" (needs {})", one_line(&blocked_on.join(", "))));
+            }
+            if let Some(reason) = reason {
+                line.push_str(&format!(", {reason}"));
+            }
+            lines.push(line);
+        };
+        for task in &self.tasks {
+            if !matches!(task.state, TaskState::Done | TaskState::Stopped) {
+                add(
+                    &task.name,
+                    task.state.as_str(),
+                    &task.blocked_on,
+                    task_reason(task),
+                );
+            }
+        }
+        for service in &self.services {
+            if !matches!(
+                service.state,
+                ServiceState::Ready | ServiceState::Running | ServiceState::Stopped
+            ) {
+                add(
+                    &service.name,
+                    service.state.as_str(),
+                    &service.blocked_on,
+                    service_reason(service),
+                );
+            }
+        }
+        lines
+    }
 }

@@ -142,7 +142,11 @@ impl Relay<'_> {
                 set.push(PollFd::new(stdout.as_fd(), PollFlags::POLLOUT));
             }
         }
-        let timeout = if self.hung_up { PollTimeout::from(REOPENED) } else { PollTimeout::NONE };
+        let timeout = if self.hung_up {
+            PollTimeout::from(REOPENED)
+        } else {
+            PollTimeout::NONE
+        };
         match poll(&mut set, timeout) {
             Ok(_) => {}
             Err(Errno::EINTR) => return Ok(()),

@@ -1,0 +1,194 @@
+//! `agentbox status`.
+
+use agentbox_ctl::client::Part;
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::protocol::message::{Answer, Item, Request};
+use agentbox_ctl::report::{UnitsReport, event_line, status_table, strip_controls};
+use agentbox_ctl::time::Timestamp;
+use serde::Serialize;
+
+use super::on_runtime;
+use crate::Exit;
+use crate::boxes::{BoxInfo, BoxState};
+use crate::context::Context;
+use crate::inspection::Inspection;
+use crate::target::{Channel, Target};
+use crate::terminal;
+use crate::ui::one_line;
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  agentbox status
+  agentbox status mybox -w
+  agentbox status mybox --json | jq '.services[] | select(.state != \"ready\")'")]
+pub struct Arguments {
+    /// The box: name, index or id; else the project's only one
+    #[arg(value_name = "BOX")]
+    name: Option<String>,
+    /// Follow changes
+    #[arg(short, long)]
+    watch: bool,
+    /// Also show limits, mounts, ports, image and paths
+    #[arg(long)]
+    inspect: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "box")]
+    info: &'a BoxInfo,
+    #[serde(flatten)]
+    units: &'a UnitsReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inspect: Option<&'a Inspection>,
+}
+
+/// Shows the units of a box.
+///
+/// # Errors
+/// No such box (3), an engine (4) or a supervisor (1) that does not answer.
+pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    on_runtime(async {
+        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let inspection = match arguments.inspect {
+            true => Some(Inspection::of(&target).await?),
+            false => None,
+        };
+        if target.info.state != BoxState::Running {
+            let units = target.recorded().await?;
+            show(context, &target.info, &units, inspection.as_ref())?;
+            return Ok(Exit::SUCCESS);
+        }
+        let channel = target.channel().await?;
+        let units = ask(&channel).await?;
+        show(context, &target.info, &units, inspection.as_ref())?;
+        if arguments.watch {
+            watch(context, &target, &channel, units).await?;
+        }
+        Ok(Exit::SUCCESS)
+    })
+}
+
+async fn ask(channel: &Channel) -> Result<UnitsReport, Failure> {
+    match channel.ask(&Request::Status).await? {
+        Answer::Status(units) => Ok(units),
+        _ => Err(Failure::failed(
+            "the supervisor answered something else than its units",
+        )),
+    }
+}
+
+fn show(
+    context: &Context,
+    info: &BoxInfo,
+    units: &UnitsReport,
+    inspection: Option<&Inspection>,
+) -> Result<(), Failure> {
+    if context.json {
+        return context.ui.json(&Document {
+            info,
+            units,
+            inspect: inspection,
+        });
+    }
+    context.ui.data(&text(info, units, inspection))?;
+    if units.services.is_empty() && units.tasks.is_empty() && units.errors.is_empty() {
+        context
+            .ui
+            .status("no units: the box's agentbox.yaml declares none");
+    }
+    Ok(())
+}
+
+/// What a person sees: the box's state where it is not running, the table, the details.
+fn text(info: &BoxInfo, units: &UnitsReport, inspection: Option<&Inspection>) -> String {
+    let mut text = String::new();
+    if info.state != BoxState::Running {
+        text.push_str(&format!(
+            "{} is {} (units as last recorded)\n",
+            one_line(&info.name),
+            info.state
+        ));
+    }
+    let table = status_table(units);
+    if !text.is_empty() && !table.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&table);
+    if let Some(inspection) = inspection {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&strip_controls(&inspection.text()));
+    }
+    text
+}
+
+/// Follows the units until the box stops: redraws on a terminal, elsewhere prints a line per change.
+async fn watch(
+    context: &Context,
+    target: &Target,
+    channel: &Channel,
+    mut units: UnitsReport,
+) -> Result<(), Failure> {
+    let redraws = context.ui.look().stdout_terminal && !context.json;
+    let follow = Request::Events {
+        after: None,
+        since: Some(Timestamp::now()),
+        follow: true,
+    };
+    let mut call = channel.call(&follow).await?;
+    let mut drawn = height(&text(&target.info, &units, None));
+    // What changed between the first look and the subscription.
+    let mut stale = true;
+    loop {
+        if stale {
+            let now = ask(channel).await;
+            let now = match now {
+                Ok(now) => now,
+                Err(failure) => return target.ended(context, failure).await,
+            };
+            if now != units {
+                units = now;
+                if redraws {
+                    let text = fit(&text(&target.info, &units, None));
+                    context.ui.data(&format!("\u{1b}[{drawn}A\r\u{1b}[J{text}"))?;
+                    drawn = height(&text);
+                } else if context.json {
+                    show(context, &target.info, &units, None)?;
+                }
+            }
+        }
+        match call.next().await {
+            Ok(Part::Item(Item::Event(event))) => {
+                if !redraws && !context.json {
+                    context.ui.line(&event_line(&event))?;
+                }
+                stale = redraws || context.json;
+            }
+            Ok(Part::Done(_)) => return Ok(()),
+            Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => {}
+            Err(failure) => return target.ended(context, failure).await,
+        }
+    }
+}
+
+fn height(text: &str) -> usize {
+    text.lines().count().max(1)
+}
+
+/// Cuts the text to what a redraw can take back: lines that do not wrap, no more of them than the screen has.
+fn fit(text: &str) -> String {
+    let size = terminal::size();
+    text.lines()
+        .take(usize::from(size.rows).saturating_sub(1))
+        .map(|line| {
+            line.chars()
+                .take(usize::from(size.columns))
+                .chain(['\n'])
+                .collect::<String>()
+        })
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! `agentbox url`.
+
+use std::process::{Command, Stdio};
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::protocol::message::{Answer, Request};
+use agentbox_ctl::report::{ServiceState, ServiceStatus, UnitsReport, one_line, service_reason};
+use serde::Serialize;
+
+use super::on_runtime;
+use crate::Exit;
+use crate::context::Context;
+use crate::target::Target;
+
+/// Arguments of `url`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  agentbox url mybox --open
+  curl \"$(agentbox url)\"")]
+pub struct Arguments {
+    /// The box: name, index or id; else the project's only one
+    #[arg(value_name = "BOX")]
+    name: Option<String>,
+    /// Open it in the browser
+    #[arg(long)]
+    open: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    url: &'a str,
+}
+
+/// Prints the web URL of a box, once its service is ready.
+///
+/// # Errors
+/// No exposed service, or one that is not ready (1), no such box (3).
+pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    on_runtime(async {
+        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        target.require_running()?;
+        let name = &target.info.name;
+        let channel = target.channel().await?;
+        let Answer::Status(units) = channel.ask(&Request::Status).await? else {
+            return Err(Failure::failed(
+                "the supervisor answered something else than its units",
+            ));
+        };
+        check(name, &units)?;
+        let url = target.info.url.as_deref().ok_or_else(|| {
+            Failure::failed(format!("box `{name}` has no published port"))
+                .hint(format!("agentbox restart {name}"))
+        })?;
+        if context.json {
+            context.ui.json(&Document { url })?;
+        } else {
+            context.ui.line(url)?;
+        }
+        if arguments.open {
+            open(url)?;
+        }
+        Ok(Exit::SUCCESS)
+    })
+}
+
+/// Whether the exposed service can be reached.
+fn check(name: &str, units: &UnitsReport) -> Result<(), Failure> {
+    let Some(service) = units.services.iter().find(|service| service.expose.is_some()) else {
+        let mut failure = Failure::failed(format!("no service of box `{name}` is exposed"));
+        for error in &units.errors {
+            failure = failure.cause(one_line(error));
+        }
+        return Err(failure
+            .hint("add `expose: {port: 3000}` to the service in the box's agentbox.yaml")
+            .hint(format!("agentbox reload {name}")));
+    };
+    let unit = one_line(&service.name);
+    if service.state != ServiceState::Ready {
+        let mut failure = Failure::failed(format!("service `{unit}` of box `{name}` is not ready"))
+            .cause(describe(service));
+        if let Some(reason) = service_reason(service) {
+            failure = failure.cause(reason);
+        }
+        return Err(failure
+            .hint(format!("agentbox wait {name} --unit {unit}"))
+            .hint(format!("agentbox logs {name} {unit}")));
+    }
+    // A ready service with something to say cannot be led to: `:80` is taken.
+    match &service.reason {
+        None => Ok(()),
+        Some(reason) => Err(
+            Failure::failed(format!("the web URL of box `{name}` leads nowhere"))
+                .cause(one_line(reason))
+                .hint(format!("agentbox status {name}")),
+        ),
+    }
+}
+
+fn describe(service: &ServiceStatus) -> String {
+    if service.blocked_on.is_empty() {
+        format!("it is {}", service.state)
+    } else {
+        format!(
+            "it is {} (needs {})",
+            service.state,
+            one_line(&service.blocked_on.join(", "))
+        )
+    }
+}
+
+/// Hands the URL to the desktop. It consists of digits and dots of ours; nothing of it comes from a box.
+fn open(url: &str) -> Result<(), Failure> {
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let status = Command::new(opener)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| Failure::failed(format!("cannot run {opener}")).because(&error))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::failed(format!("{opener} could not open {url}")).cause(status.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agentbox_ctl::config::model::Expose;
+
+    use super::*;
+    use crate::testing::{report, service};
+
+    fn exposed(state: ServiceState) -> ServiceStatus {
+        ServiceStatus {
+            expose: Some(Expose {
+                port: 3000,
+                published_as: 80,
+            }),
+            ..service("web", state)
+        }
+    }
+
+    #[test]
+    fn only_a_ready_service_has_a_url() {
+        assert_eq!(
+            check("b", &report(vec![exposed(ServiceState::Ready)], Vec::new())),
+            Ok(())
+        );
+        let mut waiting = exposed(ServiceState::Waiting);
+        waiting.blocked_on = vec!["install".to_owned()];
+        let failure = check("b", &report(vec![waiting], Vec::new())).unwrap_err();
+        insta::assert_snapshot!(failure.render(), @r"
+        error: service `web` of box `b` is not ready
+          caused by: it is waiting (needs install)
+        hint: agentbox wait b --unit web
+        hint: agentbox logs b web
+        ");
+    }
+
+    #[test]
+    fn a_port_that_cannot_be_bound_and_a_missing_expose_say_so() {
+        let mut taken = exposed(ServiceState::Ready);
+        taken.reason = Some("cannot bind :80: address in use".to_owned());
+        let failure = check("b", &report(vec![taken], Vec::new())).unwrap_err();
+        assert_eq!(failure.causes, ["cannot bind :80: address in use"]);
+        let failure = check(
+            "b",
+            &report(vec![service("web", ServiceState::Ready)], Vec::new()),
+        )
+        .unwrap_err();
+        assert_eq!(failure.message, "no service of box `b` is exposed");
+    }
+}

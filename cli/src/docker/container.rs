@@ -1,0 +1,574 @@
+//! Containers.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerCreateBody, ContainerStateStatusEnum, ContainerSummaryStateEnum, ContainerUpdateBody,
+    HealthConfig, HostConfig, Mount, MountType, MountVolumeOptions, PortBinding,
+    RestartPolicy as LibraryPolicy, RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, InspectContainerOptionsBuilder,
+    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use super::exec::channel_of;
+use super::{Channel, Docker, DockerError};
+
+/// What a container is doing, in the engine's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerPhase {
+    /// Made, never started.
+    Created,
+    /// Its first process runs.
+    Running,
+    /// Frozen.
+    Paused,
+    /// The restart policy is about to start it again.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Its first process has ended.
+    Exited,
+    /// The engine could not remove it whole.
+    Dead,
+}
+
+/// A container in a list.
+#[derive(Debug, Clone)]
+pub struct ContainerSummary {
+    /// Full id.
+    pub id: String,
+    /// Name, without the leading slash.
+    pub name: String,
+    /// Image reference as given at its creation, or an image id where the tag has moved on.
+    pub image: String,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+    /// What it is doing.
+    pub phase: ContainerPhase,
+    /// When it was made, in seconds since the Unix epoch.
+    pub created: i64,
+    /// Ports published on the engine's host now: (port in the container, address, port on the host).
+    pub ports: Vec<(u16, String, u16)>,
+}
+
+/// What an inspection tells beyond the list.
+#[derive(Debug, Clone)]
+pub struct ContainerDetails {
+    /// Full id.
+    pub id: String,
+    /// Name, without the leading slash.
+    pub name: String,
+    /// Image reference as given at its creation.
+    pub image: String,
+    /// What it is doing.
+    pub phase: ContainerPhase,
+    /// Exit code of its last run.
+    pub exit_code: Option<i64>,
+    /// The kernel killed a process of its last run for want of memory.
+    pub out_of_memory: bool,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+    /// Memory limit in bytes.
+    pub memory: Option<i64>,
+    /// CPU limit in billionths of a CPU.
+    pub nano_cpus: Option<i64>,
+    /// Limit of processes and threads.
+    pub pids: Option<i64>,
+    /// Network mode, such as `default` or `none`.
+    pub network: Option<String>,
+    /// Restart policy.
+    pub restart: RestartPolicy,
+    /// Mounts: (type, name or source, path in the container).
+    pub mounts: Vec<(String, String, String)>,
+    /// Ports published now: (port in the container, address, port on the host).
+    pub ports: Vec<(u16, String, u16)>,
+    /// Capabilities added to the engine's default set.
+    pub capabilities_added: Vec<String>,
+    /// Capabilities taken from the engine's default set.
+    pub capabilities_dropped: Vec<String>,
+}
+
+/// Whether the engine starts a container by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Never.
+    Never,
+    /// After the engine's start and after a crash, unless it was stopped.
+    UnlessStopped,
+    /// Something that agentbox does not set.
+    Other,
+}
+
+/// A named volume in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedVolume {
+    /// The volume's name on the engine.
+    pub name: String,
+    /// Where it is mounted.
+    pub path: String,
+    /// Labels of the volume, set where the engine makes it.
+    pub labels: HashMap<String, String>,
+}
+
+/// A port published at a container's creation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedPort {
+    /// TCP port in the container.
+    pub port: u16,
+    /// Address on the engine's host; the port there is a free one.
+    pub address: String,
+}
+
+/// A container to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerSpec {
+    /// Name.
+    pub name: String,
+    /// Image reference or id.
+    pub image: String,
+    /// Host name in the container.
+    pub hostname: String,
+    /// Replaces the image's entrypoint and command.
+    pub entrypoint: Vec<String>,
+    /// User of the entrypoint.
+    pub user: String,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+    /// Stop signal.
+    pub stop_signal: String,
+    /// What `docker stop` waits before it kills, in seconds.
+    pub stop_timeout: i64,
+    /// Where an anonymous volume is mounted, and its labels; nothing of the image is copied into it.
+    pub private_volume: Option<(String, HashMap<String, String>)>,
+    /// Named volumes.
+    pub volumes: Vec<NamedVolume>,
+    /// Capabilities beyond the engine's default set.
+    pub capabilities_added: Vec<String>,
+    /// Capabilities taken from the engine's default set.
+    pub capabilities_dropped: Vec<String>,
+    /// Memory limit in bytes.
+    pub memory: Option<i64>,
+    /// CPU limit in billionths of a CPU.
+    pub nano_cpus: Option<i64>,
+    /// Limit of processes and threads.
+    pub pids: Option<i64>,
+    /// Network; `None` is the engine's default.
+    pub network: Option<String>,
+    /// Ports to publish.
+    pub ports: Vec<PublishedPort>,
+    /// `name:address` lines for `/etc/hosts`.
+    pub extra_hosts: Vec<String>,
+}
+
+/// Output of a container, from the moment of the attachment.
+pub type AttachedOutput = Pin<Box<dyn Stream<Item = Result<(Channel, Bytes), DockerError>> + Send>>;
+
+impl Docker {
+    /// All containers, running or not, that carry the label `label`.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn list_containers(&self, label: &str) -> Result<Vec<ContainerSummary>, DockerError> {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let list = self
+            .client
+            .list_containers(Some(options))
+            .await
+            .map_err(|error| self.error(&error, DockerError::ListContainers))?;
+        Ok(list
+            .into_iter()
+            .map(|container| ContainerSummary {
+                id: container.id.unwrap_or_default(),
+                name: container
+                    .names
+                    .unwrap_or_default()
+                    .into_iter()
+                    // A link would add `/other/alias`.
+                    .map(|name| name.trim_start_matches('/').to_owned())
+                    .find(|name| !name.contains('/'))
+                    .unwrap_or_default(),
+                image: container.image.unwrap_or_default(),
+                labels: container.labels.unwrap_or_default(),
+                phase: phase_of_summary(container.state),
+                created: container.created.unwrap_or_default(),
+                ports: container
+                    .ports
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|port| {
+                        Some((port.private_port, port.ip.unwrap_or_default(), port.public_port?))
+                    })
+                    .collect(),
+            })
+            .collect())
+    }
+
+    /// Everything about one container.
+    ///
+    /// # Errors
+    /// No such container (404), and those of the engine.
+    pub async fn inspect_container(&self, container: &str) -> Result<ContainerDetails, DockerError> {
+        let details = self
+            .client
+            .inspect_container(container, Some(InspectContainerOptionsBuilder::default().build()))
+            .await
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::InspectContainer(container.to_owned(), cause)
+                })
+            })?;
+        let state = details.state.unwrap_or_default();
+        let config = details.config.unwrap_or_default();
+        let host = details.host_config.unwrap_or_default();
+        let ports = details
+            .network_settings
+            .and_then(|settings| settings.ports)
+            .unwrap_or_default();
+        Ok(ContainerDetails {
+            id: details.id.unwrap_or_default(),
+            name: details
+                .name
+                .unwrap_or_default()
+                .trim_start_matches('/')
+                .to_owned(),
+            image: config.image.unwrap_or_default(),
+            phase: phase_of_state(state.status),
+            exit_code: state.exit_code,
+            out_of_memory: state.oom_killed.unwrap_or_default(),
+            labels: config.labels.unwrap_or_default(),
+            memory: host.memory.filter(|bytes| *bytes > 0),
+            nano_cpus: host.nano_cpus.filter(|cpus| *cpus > 0),
+            pids: host.pids_limit.filter(|pids| *pids > 0),
+            network: host.network_mode,
+            restart: match host.restart_policy.and_then(|policy| policy.name) {
+                None | Some(RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO) => RestartPolicy::Never,
+                Some(RestartPolicyNameEnum::UNLESS_STOPPED) => RestartPolicy::UnlessStopped,
+                Some(_) => RestartPolicy::Other,
+            },
+            mounts: details
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(|mount| {
+                    (
+                        mount.typ.map(|kind| kind.to_string()).unwrap_or_default(),
+                        mount.name.or(mount.source).unwrap_or_default(),
+                        mount.destination.unwrap_or_default(),
+                    )
+                })
+                .collect(),
+            ports: ports
+                .into_iter()
+                .flat_map(|(key, bindings)| {
+                    let inside = key.split('/').next().and_then(|port| port.parse::<u16>().ok());
+                    bindings
+                        .unwrap_or_default()
+                        .into_iter()
+                        .filter_map(move |binding| {
+                            Some((
+                                inside?,
+                                binding.host_ip.unwrap_or_default(),
+                                binding.host_port?.parse().ok()?,
+                            ))
+                        })
+                })
+                .collect(),
+            capabilities_added: host.cap_add.unwrap_or_default(),
+            capabilities_dropped: host.cap_drop.unwrap_or_default(),
+        })
+    }
+
+    /// Makes a container, without starting it; gives its id.
+    ///
+    /// # Errors
+    /// A name that is taken (409), an image that is not there (404), values that the engine refuses (400).
+    pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String, DockerError> {
+        let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
+        self.client
+            .create_container(Some(options), create_body(spec))
+            .await
+            .map(|made| made.id)
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::CreateContainer(spec.name.clone(), cause)
+                })
+            })
+    }
+
+    /// Starts a container. One that runs already is left alone.
+    ///
+    /// # Errors
+    /// A paused container (409), an entrypoint that cannot be run (400), those of the engine.
+    pub async fn start_container(&self, container: &str) -> Result<(), DockerError> {
+        self.patient
+            .start_container(container, None)
+            .await
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::StartContainer(container.to_owned(), cause)
+                })
+            })
+    }
+
+    /// Sends the stop signal, and SIGKILL after `timeout`. One that is stopped already is left alone.
+    ///
+    /// # Errors
+    /// No such container (404), those of the engine.
+    pub async fn stop_container(&self, container: &str, timeout: Duration) -> Result<(), DockerError> {
+        let seconds = i32::try_from(timeout.as_secs().max(1)).unwrap_or(i32::MAX);
+        let options = StopContainerOptionsBuilder::default().t(seconds).build();
+        self.patient
+            .stop_container(container, Some(options))
+            .await
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::StopContainer(container.to_owned(), cause)
+                })
+            })
+    }
+
+    /// Freezes a container.
+    ///
+    /// # Errors
+    /// One that is not running or frozen already (409), those of the engine.
+    pub async fn pause_container(&self, container: &str) -> Result<(), DockerError> {
+        self.client.pause_container(container).await.map_err(|error| {
+            self.error(&error, |cause| {
+                DockerError::PauseContainer(container.to_owned(), cause)
+            })
+        })
+    }
+
+    /// Thaws a container.
+    ///
+    /// # Errors
+    /// One that is not frozen (409, or 500 of older engines), those of the engine.
+    pub async fn unpause_container(&self, container: &str) -> Result<(), DockerError> {
+        self.client.unpause_container(container).await.map_err(|error| {
+            self.error(&error, |cause| {
+                DockerError::UnpauseContainer(container.to_owned(), cause)
+            })
+        })
+    }
+
+    /// Gives a container another name.
+    ///
+    /// # Errors
+    /// A name that is taken (409), those of the engine.
+    pub async fn rename_container(&self, container: &str, name: &str) -> Result<(), DockerError> {
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        self.client
+            .rename_container(container, options)
+            .await
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::RenameContainer(name.to_owned(), cause)
+                })
+            })
+    }
+
+    /// Lets the engine start the container by itself unless it was stopped.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn restart_unless_stopped(&self, container: &str) -> Result<(), DockerError> {
+        let body = ContainerUpdateBody {
+            restart_policy: Some(LibraryPolicy {
+                name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
+                maximum_retry_count: None,
+            }),
+            ..ContainerUpdateBody::default()
+        };
+        self.client
+            .update_container(container, body)
+            .await
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::UpdateContainer(container.to_owned(), cause)
+                })
+            })
+    }
+
+    /// Removes a container with its anonymous volumes, running or not. One that is gone, or going, is no error.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn remove_container(&self, container: &str) -> Result<(), DockerError> {
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
+        match self.patient.remove_container(container, Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let error = self.error(&error, |cause| {
+                    DockerError::RemoveContainer(container.to_owned(), cause)
+                });
+                let going = error.is_conflict() && error.cause().message.contains("already in progress");
+                if error.is_not_found() || going {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    /// The output of a container from now on; best before its start. Ends with the container's run.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn attach(&self, container: &str) -> Result<AttachedOutput, DockerError> {
+        let options = AttachContainerOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .stream(true)
+            .build();
+        let attached = self
+            .patient
+            .attach_container(container, Some(options))
+            .await
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::AttachContainer(container.to_owned(), cause)
+                })
+            })?;
+        // Dropping the writing half would end nothing: both halves share the connection.
+        let input = attached.input;
+        let docker = self.clone();
+        let container = container.to_owned();
+        Ok(Box::pin(attached.output.map(move |part| {
+            let _keep = &input;
+            part.map(channel_of).map_err(|error| {
+                docker.error(&error, |cause| DockerError::ReadOutput(container.clone(), cause))
+            })
+        })))
+    }
+
+    /// The last lines of what a container has written.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn last_output(&self, container: &str, lines: u32) -> Result<String, DockerError> {
+        let options = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .tail(&lines.to_string())
+            .build();
+        let mut stream = self.client.logs(container, Some(options));
+        let mut text = Vec::new();
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::ReadOutput(container.to_owned(), cause)
+                })
+            })?;
+            text.extend_from_slice(&channel_of(part).1);
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// What the engine is sent. The image's health check is replaced by none.
+fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
+    let volume_mount =
+        |source: Option<String>, target: &str, labels: &HashMap<String, String>, no_copy| Mount {
+            typ: Some(MountType::VOLUME),
+            source,
+            target: Some(target.to_owned()),
+            volume_options: Some(MountVolumeOptions {
+                no_copy: Some(no_copy),
+                labels: Some(labels.clone()),
+                ..MountVolumeOptions::default()
+            }),
+            ..Mount::default()
+        };
+    let mut mounts: Vec<Mount> = spec
+        .volumes
+        .iter()
+        .map(|volume| volume_mount(Some(volume.name.clone()), &volume.path, &volume.labels, false))
+        .collect();
+    if let Some((path, labels)) = &spec.private_volume {
+        mounts.push(volume_mount(None, path, labels, true));
+    }
+    let bindings = spec
+        .ports
+        .iter()
+        .map(|published| {
+            let binding = PortBinding {
+                host_ip: Some(published.address.clone()),
+                host_port: Some(String::new()),
+            };
+            (format!("{}/tcp", published.port), Some(vec![binding]))
+        })
+        .collect();
+    ContainerCreateBody {
+        hostname: Some(spec.hostname.clone()),
+        user: Some(spec.user.clone()),
+        image: Some(spec.image.clone()),
+        entrypoint: Some(spec.entrypoint.clone()),
+        cmd: Some(Vec::new()),
+        working_dir: Some("/".to_owned()),
+        labels: Some(spec.labels.clone()),
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..HealthConfig::default()
+        }),
+        stop_signal: Some(spec.stop_signal.clone()),
+        stop_timeout: Some(spec.stop_timeout),
+        exposed_ports: Some(
+            spec.ports
+                .iter()
+                .map(|published| format!("{}/tcp", published.port))
+                .collect(),
+        ),
+        host_config: Some(HostConfig {
+            mounts: Some(mounts),
+            port_bindings: Some(bindings),
+            cap_add: Some(spec.capabilities_added.clone()),
+            cap_drop: Some(spec.capabilities_dropped.clone()),
+            memory: spec.memory,
+            nano_cpus: spec.nano_cpus,
+            pids_limit: spec.pids,
+            network_mode: spec.network.clone(),
+            extra_hosts: Some(spec.extra_hosts.clone()),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn phase_of_summary(state: Option<ContainerSummaryStateEnum>) -> ContainerPhase {
+    match state {
+        Some(ContainerSummaryStateEnum::RUNNING) => ContainerPhase::Running,
+        Some(ContainerSummaryStateEnum::PAUSED) => ContainerPhase::Paused,
+        Some(ContainerSummaryStateEnum::RESTARTING) => ContainerPhase::Restarting,
+        Some(ContainerSummaryStateEnum::REMOVING) => ContainerPhase::Removing,
+        Some(ContainerSummaryStateEnum::EXITED) => ContainerPhase::Exited,
+        Some(ContainerSummaryStateEnum::DEAD) => ContainerPhase::Dead,
+        _ => ContainerPhase::Created,
+    }
+}
+
+fn phase_of_state(state: Option<ContainerStateStatusEnum>) -> ContainerPhase {
+    match state {
+        Some(ContainerStateStatusEnum::RUNNING) => ContainerPhase::Running,
+        Some(ContainerStateStatusEnum::PAUSED) => ContainerPhase::Paused,
+        Some(ContainerStateStatusEnum::RESTARTING) => ContainerPhase::Restarting,
+        Some(ContainerStateStatusEnum::REMOVING) => ContainerPhase::Removing,
+        Some(ContainerStateStatusEnum::EXITED) => ContainerPhase::Exited,
+        Some(ContainerStateStatusEnum::DEAD) => ContainerPhase::Dead,
+        _ => ContainerPhase::Created,
+    }
+}

@@ -1,0 +1,210 @@
+//! Images.
+
+use std::collections::HashMap;
+use std::io;
+
+use bollard::query_parameters::{
+    BuildImageOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use super::{Cause, Docker, DockerError};
+
+/// What an inspection tells.
+#[derive(Debug, Clone, Default)]
+pub struct ImageDetails {
+    /// Content id, `sha256:…`.
+    pub id: String,
+    /// Operating system, `linux`.
+    pub os: String,
+    /// Architecture in Go's words, `amd64`.
+    pub architecture: String,
+    /// Configured user; empty is root.
+    pub user: String,
+    /// Paths of the image's volumes.
+    pub volumes: Vec<String>,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+}
+
+/// An image in a list.
+#[derive(Debug, Clone)]
+pub struct ImageSummary {
+    /// Content id.
+    pub id: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// When it was made, in seconds since the Unix epoch.
+    pub created: i64,
+    /// Size in bytes, shared layers included.
+    pub size: i64,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+}
+
+impl Docker {
+    /// An image that the engine has; `None` where it has none of that name.
+    ///
+    /// # Errors
+    /// A name that is no reference (400), those of the engine.
+    pub async fn inspect_image(&self, image: &str) -> Result<Option<ImageDetails>, DockerError> {
+        let details = match self.client.inspect_image(image).await {
+            Ok(details) => details,
+            Err(error) => {
+                let error = self.error(&error, |cause| DockerError::InspectImage(image.to_owned(), cause));
+                return if error.is_not_found() {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
+            }
+        };
+        let config = details.config.unwrap_or_default();
+        Ok(Some(ImageDetails {
+            id: details.id.unwrap_or_default(),
+            os: details.os.unwrap_or_default(),
+            architecture: details.architecture.unwrap_or_default(),
+            user: config.user.unwrap_or_default(),
+            volumes: config.volumes.unwrap_or_default(),
+            labels: config.labels.unwrap_or_default(),
+        }))
+    }
+
+    /// Images that carry the label `label`.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn list_images(&self, label: &str) -> Result<Vec<ImageSummary>, DockerError> {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let list = self
+            .client
+            .list_images(Some(options))
+            .await
+            .map_err(|error| self.error(&error, DockerError::ListImages))?;
+        Ok(list
+            .into_iter()
+            .map(|image| ImageSummary {
+                id: image.id,
+                tags: image
+                    .repo_tags
+                    .into_iter()
+                    .filter(|tag| tag != "<none>:<none>")
+                    .collect(),
+                created: image.created,
+                size: image.size,
+                labels: image.labels,
+            })
+            .collect())
+    }
+
+    /// Fetches an image from its registry; `progress` is called with what the engine says.
+    ///
+    /// # Errors
+    /// A registry that cannot be reached or does not have it, those of the engine.
+    pub async fn pull_image(&self, image: &str, mut progress: impl FnMut(&str)) -> Result<(), DockerError> {
+        let (name, tag) = match image.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') && !image.contains('@') => (name, tag),
+            _ if image.contains('@') => (image, ""),
+            _ => (image, "latest"),
+        };
+        let options = CreateImageOptionsBuilder::default()
+            .from_image(name)
+            .tag(tag)
+            .build();
+        let mut stream = self.patient.create_image(Some(options), None, None);
+        let fail = |error| self.error(&error, |cause| DockerError::PullImage(image.to_owned(), cause));
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(fail)?;
+            if let Some(status) = part.status {
+                progress(&match part.id {
+                    Some(layer) => format!("{layer}: {status}"),
+                    None => status,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an image from a root file system in a tar stream. `changes` are Dockerfile lines for its configuration.
+    ///
+    /// # Errors
+    /// Those of the engine and of the stream.
+    pub async fn import_image(
+        &self,
+        name: &str,
+        tag: &str,
+        changes: &[String],
+        archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Result<(), DockerError> {
+        let options = CreateImageOptionsBuilder::default()
+            .from_src("-")
+            .repo(name)
+            .tag(tag)
+            .changes(changes.to_vec())
+            .build();
+        let body = bollard::body_try_stream(archive);
+        let mut stream = self.patient.create_image(Some(options), Some(body), None);
+        while let Some(part) = stream.next().await {
+            part.map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::ImportImage(format!("{name}:{tag}"), cause)
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Builds an image from a context in a tar stream; `progress` is called with each line of the builder.
+    ///
+    /// # Errors
+    /// A step that fails, those of the engine and of the stream.
+    pub async fn build_image(
+        &self,
+        reference: &str,
+        context: Bytes,
+        mut progress: impl FnMut(&str),
+    ) -> Result<(), DockerError> {
+        let options = BuildImageOptionsBuilder::default()
+            .t(reference)
+            .dockerfile("Dockerfile")
+            .rm(true)
+            .forcerm(true)
+            .build();
+        let mut stream = self
+            .patient
+            .build_image(options, None, Some(bollard::body_full(context)));
+        let fail = |cause| DockerError::BuildImage(reference.to_owned(), cause);
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(|error| self.error(&error, fail))?;
+            if let Some(message) = part.error_detail.and_then(|detail| detail.message) {
+                return Err(fail(Cause {
+                    status: None,
+                    message: message.trim().to_owned(),
+                }));
+            }
+            for line in part
+                .stream
+                .unwrap_or_default()
+                .lines()
+                .filter(|line| !line.is_empty())
+            {
+                progress(line);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a tag from an image, and the image away with its last one.
+    ///
+    /// # Errors
+    /// An image in use (409), those of the engine.
+    pub async fn remove_image(&self, image: &str) -> Result<(), DockerError> {
+        self.client
+            .remove_image(image, Some(RemoveImageOptionsBuilder::default().build()), None)
+            .await
+            .map(|_| ())
+            .map_err(|error| self.error(&error, |cause| DockerError::RemoveImage(image.to_owned(), cause)))
+    }
+}

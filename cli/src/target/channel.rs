@@ -1,0 +1,77 @@
+//! A connection to the supervisor of a running box.
+
+use agentbox_ctl::client::{Call, Client};
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths;
+use agentbox_ctl::protocol::message::{Answer, Request};
+
+use super::refused;
+use crate::docker::{Docker, ExecOptions, KeptStderr};
+use crate::ui::one_line;
+
+/// A client, over `docker exec agentbox-ctl connect`.
+#[derive(Debug)]
+pub struct Channel {
+    /// Speaks the protocol.
+    pub client: Client,
+    stderr: KeptStderr,
+}
+
+impl Channel {
+    /// Opens a channel to the supervisor in `container`.
+    ///
+    /// # Errors
+    /// A container that does not run, an engine that cannot be reached.
+    pub async fn open(docker: &Docker, container: &str, name: &str) -> Result<Self, Failure> {
+        let command = [paths::BINARY.to_owned(), "connect".to_owned()];
+        let options = ExecOptions {
+            user: Some("0".to_owned()),
+            stdin: true,
+            ..ExecOptions::default()
+        };
+        let stream = docker
+            .exec_stream(container, &command, &options)
+            .await
+            .map_err(|error| refused(name, error))?;
+        let (reader, writer, stderr) = stream.into_duplex();
+        Ok(Self {
+            client: Client::new(reader, writer),
+            stderr,
+        })
+    }
+
+    /// Sends a request and waits for its answer.
+    ///
+    /// # Errors
+    /// The supervisor's failure, or a connection that ended, with what the box's side said about it.
+    pub async fn ask(&self, request: &Request) -> Result<Answer, Failure> {
+        self.client
+            .ask(request)
+            .await
+            .map_err(|failure| self.explain(failure))
+    }
+
+    /// Sends a request; its parts come from the returned call.
+    ///
+    /// # Errors
+    /// A connection that has ended.
+    pub async fn call(&self, request: &Request) -> Result<Call, Failure> {
+        self.client
+            .call(request)
+            .await
+            .map_err(|failure| self.explain(failure))
+    }
+
+    /// Adds what the box's side of the channel wrote to its stderr, where it wrote anything.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        self.stderr
+            .text()
+            .lines()
+            .map(|line| one_line(line).trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .fold(failure, |failure, line| {
+                let line = line.strip_prefix("error: ").unwrap_or(&line).to_owned();
+                failure.cause(line)
+            })
+    }
+}

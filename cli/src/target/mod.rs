@@ -1,0 +1,198 @@
+//! The box that a command is about, and the ways into it.
+//!
+//! ```text
+//! words ─► Target ─┬─ channel ──► docker exec `agentbox-ctl connect` ─► Client        (running)
+//!                  ├─ session ──► docker exec `agentbox-ctl session` ─► Wire          (running)
+//!                  └─ recorded, download_logs ──► archive API                         (any state)
+//! ```
+//!
+//! One list call finds the box; nothing is inspected on the way to a channel, since each call costs.
+
+mod channel;
+mod config;
+mod recorded;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use agentbox_ctl::failure::Failure;
+
+pub use self::channel::Channel;
+use crate::boxes::{self, BoxInfo, BoxState};
+use crate::context::Context;
+use crate::docker::{self, Docker, DockerError, ExecOptions, ExecOutput};
+use crate::project::Project;
+use crate::session::{Output, Source, Wire};
+use crate::units;
+
+/// How often, and how long apart, the engine is asked for the exit code of a command whose output has ended: it
+/// may learn of the end a moment later than we do.
+const EXIT_LOOKS: u32 = 50;
+const EXIT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A box on an engine.
+#[derive(Debug)]
+pub struct Target {
+    /// The engine.
+    pub docker: Docker,
+    /// The box as it was when it was looked up.
+    pub info: BoxInfo,
+}
+
+impl Target {
+    /// The box called `name`, or the project's only one.
+    ///
+    /// # Errors
+    /// None, or more than one that could be meant (3); an engine that cannot be reached (4).
+    pub async fn resolve(context: &Context, name: Option<&str>) -> Result<Self, Failure> {
+        let docker = Docker::from_context(context)?;
+        let project = Project::find(&context.directory)?;
+        let info = boxes::resolve(&docker, &project, name).await?;
+        Ok(Self { docker, info })
+    }
+
+    /// The box and units that words mean: a first word that names no box is a unit where the project has one box.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn with_units(
+        context: &Context,
+        name: Option<&str>,
+        units: &[String],
+    ) -> Result<(Self, Vec<String>), Failure> {
+        let docker = Docker::from_context(context)?;
+        let project = Project::find(&context.directory)?;
+        let observation = boxes::observe(&docker).await?;
+        let (info, units) = units::split(&observation.boxes, &project, name, units)?;
+        let info = info.clone();
+        Ok((Self { docker, info }, units))
+    }
+
+    /// Checks that the box runs.
+    ///
+    /// # Errors
+    /// One that does not (1), with the command that helps.
+    pub fn require_running(&self) -> Result<(), Failure> {
+        let name = &self.info.name;
+        let hint = match self.info.state {
+            BoxState::Running => return Ok(()),
+            BoxState::Paused => format!("agentbox unpause {name}"),
+            BoxState::Stopped => format!("agentbox start {name}"),
+            BoxState::Dead => format!("agentbox destroy {name}"),
+        };
+        Err(Failure::failed(format!("box `{name}` is {}", self.info.state)).hint(hint))
+    }
+
+    /// Opens a channel to the supervisor.
+    ///
+    /// # Errors
+    /// A box that stopped meanwhile (1), an engine that cannot be reached (4).
+    pub async fn channel(&self) -> Result<Channel, Failure> {
+        Channel::open(&self.docker, &self.info.container_id, &self.info.name).await
+    }
+
+    /// Starts a session with these arguments: its wire, and what knows its exit code.
+    ///
+    /// # Errors
+    /// A box that stopped meanwhile (1), an engine that cannot be reached (4), arguments that are not UTF-8 (2).
+    pub async fn session(&self, arguments: &[OsString]) -> Result<(SessionWire, Exec), Failure> {
+        let command = arguments
+            .iter()
+            .map(|argument| argument.to_str().map(str::to_owned))
+            .collect::<Option<Vec<String>>>()
+            .ok_or_else(|| Failure::usage("the Docker API takes only arguments that are UTF-8"))?;
+        let options = ExecOptions {
+            user: Some("0".to_owned()),
+            stdin: true,
+            ..ExecOptions::default()
+        };
+        let stream = self
+            .docker
+            .exec_stream(&self.info.container_id, &command, &options)
+            .await
+            .map_err(|error| refused(&self.info.name, error))?;
+        let exec = Exec {
+            docker: self.docker.clone(),
+            id: stream.id,
+        };
+        let wire = Wire {
+            writer: stream.stdin,
+            source: ExecSource(stream.output),
+        };
+        Ok((wire, exec))
+    }
+
+    /// What the end of a followed stream means: a box that stopped ends it well.
+    ///
+    /// # Errors
+    /// `failure`, where the box still runs.
+    pub async fn ended(&self, context: &Context, failure: Failure) -> Result<(), Failure> {
+        if context.ui.is_broken() {
+            return Err(failure);
+        }
+        let observation = boxes::observe(&self.docker).await?;
+        let state = match observation.boxes.iter().find(|info| info.id == self.info.id) {
+            Some(info) if info.state == BoxState::Running => return Err(failure),
+            Some(info) => info.state.to_string(),
+            None => "gone".to_owned(),
+        };
+        context.ui.status(&format!("box `{}` is {state}", self.info.name));
+        Ok(())
+    }
+}
+
+/// The wire of a session over an exec.
+pub type SessionWire = Wire<std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>, ExecSource>;
+
+/// Output of an exec.
+pub struct ExecSource(ExecOutput);
+
+impl Source for ExecSource {
+    type Bytes = bytes::Bytes;
+
+    async fn next(&mut self) -> Option<Result<Output<bytes::Bytes>, Failure>> {
+        let piece = futures_util::StreamExt::next(&mut self.0).await?;
+        Some(match piece {
+            Ok((docker::Channel::Stdout, bytes)) => Ok(Output::Stdout(bytes)),
+            Ok((docker::Channel::Stderr, bytes)) => Ok(Output::Stderr(bytes)),
+            Err(error) => Err(error.into()),
+        })
+    }
+}
+
+/// A command that was started, for its exit code.
+#[derive(Debug)]
+pub struct Exec {
+    docker: Docker,
+    id: String,
+}
+
+impl Exec {
+    /// The exit code of the command, whose output has ended.
+    ///
+    /// # Errors
+    /// A box that went away with the command, an engine that cannot tell.
+    pub async fn code(&self) -> Result<u8, Failure> {
+        for _ in 0..EXIT_LOOKS {
+            if let Some(code) = self.docker.exec_exit_code(&self.id).await? {
+                return u8::try_from(code)
+                    .map_err(|_| Failure::failed(format!("the engine reports the exit code {code}")));
+            }
+            tokio::time::sleep(EXIT_PAUSE).await;
+        }
+        Err(Failure::failed(
+            "the command's output ended, but the engine says that it still runs",
+        ))
+    }
+}
+
+/// A refused exec is a box that is no longer in the state we saw.
+fn refused(name: &str, error: DockerError) -> Failure {
+    let changed = error.is_not_found() || error.is_conflict();
+    let failure = Failure::from(error);
+    if changed {
+        failure.hint(format!("agentbox status {name}"))
+    } else {
+        failure
+    }
+}

@@ -1,0 +1,149 @@
+//! Commands that change units: start, stop, restart, run-task, reload.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Context;
+use super::look::{unexpected, until_ready};
+use crate::client::Part;
+use crate::failure::Failure;
+use crate::protocol::message::{Answer, Request, UnitOutcome};
+use crate::report::TaskState;
+
+#[derive(Debug, Args)]
+pub(super) struct UnitsArguments {
+    /// Units
+    #[arg(value_name = "UNIT", required = true)]
+    units: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StartArguments {
+    /// Units
+    #[arg(value_name = "UNIT", required = true)]
+    units: Vec<String>,
+    /// Return when the units are ready
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+pub(super) async fn start(arguments: &StartArguments, context: &Context) -> Result<u8, Failure> {
+    begin(
+        Request::Start {
+            units: arguments.units.clone(),
+        },
+        arguments,
+        context,
+    )
+    .await
+}
+
+pub(super) async fn restart(arguments: &StartArguments, context: &Context) -> Result<u8, Failure> {
+    begin(
+        Request::Restart {
+            units: arguments.units.clone(),
+        },
+        arguments,
+        context,
+    )
+    .await
+}
+
+async fn begin(request: Request, arguments: &StartArguments, context: &Context) -> Result<u8, Failure> {
+    let client = context.client().await?;
+    let Answer::Units(outcomes) = client.ask(&request).await? else {
+        return Err(unexpected());
+    };
+    tell(&outcomes, context)?;
+    if arguments.wait {
+        return until_ready(&client, arguments.units.clone(), arguments.timeout, context).await;
+    }
+    Ok(0)
+}
+
+pub(super) async fn stop(arguments: &UnitsArguments, context: &Context) -> Result<u8, Failure> {
+    let client = context.client().await?;
+    let request = Request::Stop {
+        units: arguments.units.clone(),
+    };
+    let Answer::Units(outcomes) = client.ask(&request).await? else {
+        return Err(unexpected());
+    };
+    tell(&outcomes, context)?;
+    Ok(0)
+}
+
+fn tell(outcomes: &[UnitOutcome], context: &Context) -> Result<(), Failure> {
+    if context.json {
+        return context.output.json(&outcomes);
+    }
+    for outcome in outcomes {
+        let already = if outcome.changed { "" } else { " (nothing to do)" };
+        context
+            .output
+            .status(&format!("{}: {}{already}", outcome.unit, outcome.state));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunTaskArguments {
+    /// The task
+    task: String,
+    /// Run it even where run_once would pass it over
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn run_task(arguments: &RunTaskArguments, context: &Context) -> Result<u8, Failure> {
+    let client = context.client().await?;
+    let request = Request::RunTask {
+        task: arguments.task.clone(),
+        force: arguments.force,
+    };
+    let mut call = client.call(&request).await?;
+    loop {
+        match call.next().await? {
+            Part::Data(bytes) => context.output.bytes(&bytes)?,
+            Part::Item(_) => {}
+            Part::Done(Answer::Task {
+                state: TaskState::Done,
+                reason,
+                ..
+            }) => {
+                let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+                context
+                    .output
+                    .status(&format!("{}: done{reason}", arguments.task));
+                return Ok(0);
+            }
+            Part::Done(Answer::Task { state, reason, .. }) => {
+                let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+                return Err(
+                    Failure::failed(format!("task \"{}\" is {state}{reason}", arguments.task))
+                        .hint(format!("agentbox-ctl logs {}", arguments.task)),
+                );
+            }
+            Part::Done(_) => return Err(unexpected()),
+        }
+    }
+}
+
+pub(super) async fn reload(context: &Context) -> Result<u8, Failure> {
+    let client = context.client().await?;
+    let Answer::Reload(steps) = client.ask(&Request::Reload).await? else {
+        return Err(unexpected());
+    };
+    if context.json {
+        context.output.json(&steps)?;
+        return Ok(0);
+    }
+    for step in &steps {
+        context.output.line(&format!("{}: {}", step.unit, step.action))?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,200 @@
+//! Writer and reader together: what goes in comes out, once and in order.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::reader::LogReader;
+use super::writer::LogWriter;
+use crate::protocol::message::LogRange;
+use crate::time::Timestamp;
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn read(directory: &Path, units: &[&str], range: &LogRange) -> Vec<(String, Option<u64>, String)> {
+    let units: Vec<String> = units.iter().map(|&unit| unit.to_owned()).collect();
+    let mut reader = LogReader::open(directory, &units, range).unwrap();
+    let mut chunks = Vec::new();
+    while let Some((chunk, bytes)) = reader.next().unwrap() {
+        chunks.push((
+            chunk.unit,
+            chunk.time.map(Timestamp::as_millis),
+            String::from_utf8(bytes).unwrap(),
+        ));
+    }
+    chunks
+}
+
+fn text(directory: &Path, range: &LogRange) -> String {
+    read(directory, &["web"], range)
+        .into_iter()
+        .map(|(_, _, text)| text)
+        .collect()
+}
+
+#[test]
+fn several_units_are_merged_by_time_in_whole_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut web = LogWriter::open(directory.path(), "web").unwrap();
+    let mut db = LogWriter::open(directory.path(), "db").unwrap();
+    web.append(b"web 1\nweb ", at(1000)).unwrap();
+    db.append(b"db 1\n", at(2000)).unwrap();
+    web.append(b"2\n", at(3000)).unwrap();
+    web.append(b"web 3\n", at(3000)).unwrap();
+    db.append(b"db 2", at(4000)).unwrap();
+    let expected = [
+        ("web".to_owned(), Some(1000), "web 1\nweb 2\n".to_owned()),
+        ("db".to_owned(), Some(2000), "db 1\n".to_owned()),
+        ("web".to_owned(), Some(3000), "web 3\n".to_owned()),
+        ("db".to_owned(), Some(4000), "db 2".to_owned()),
+    ];
+    assert_eq!(
+        read(directory.path(), &["db", "web", "quiet"], &LogRange::default()),
+        expected
+    );
+}
+
+#[test]
+fn tail_counts_lines_from_the_end_across_rotation() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::with_limit(directory.path(), "web", 100).unwrap();
+    for line in 0..30 {
+        writer
+            .append(format!("line {line:04}\n").as_bytes(), at(line * 1000))
+            .unwrap();
+    }
+    let tail = |tail| {
+        text(
+            directory.path(),
+            &LogRange {
+                tail: Some(tail),
+                ..LogRange::default()
+            },
+        )
+    };
+    assert_eq!(tail(0), "");
+    assert_eq!(tail(2), "line 0028\nline 0029\n");
+    assert_eq!(tail(15).lines().count(), 15);
+    assert_eq!(tail(1000).lines().count(), 30);
+    writer.append(b"open", at(40_000)).unwrap();
+    assert_eq!(tail(2), "line 0029\nopen");
+    let since = LogRange {
+        since: Some(at(27_500)),
+        ..LogRange::default()
+    };
+    assert_eq!(text(directory.path(), &since), "line 0028\nline 0029\nopen");
+    let both = LogRange {
+        tail: Some(2),
+        ..since.clone()
+    };
+    assert_eq!(text(directory.path(), &both), "line 0029\nopen");
+    let later = LogRange {
+        since: Some(at(50_000)),
+        ..LogRange::default()
+    };
+    assert_eq!(text(directory.path(), &later), "");
+}
+
+#[test]
+fn times_are_those_of_the_lines_with_timestamps() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::open(directory.path(), "web").unwrap();
+    writer.append(b"a\nb\n", at(1000)).unwrap();
+    writer.append(b"c\n", at(2000)).unwrap();
+    let range = LogRange {
+        timestamps: true,
+        ..LogRange::default()
+    };
+    let expected = [
+        ("web".to_owned(), Some(1000), "a\nb\n".to_owned()),
+        ("web".to_owned(), Some(2000), "c\n".to_owned()),
+    ];
+    assert_eq!(read(directory.path(), &["web"], &range), expected);
+}
+
+#[test]
+fn old_files_go_and_the_disk_stays_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::with_limit(directory.path(), "web", 1000).unwrap();
+    for _ in 0..1000 {
+        writer.append(&[b'x'; 99], at(1)).unwrap();
+    }
+    let sizes: u64 = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(sizes <= 6 * 1000 + 6 * 16, "{sizes}");
+}
+
+#[test]
+fn a_line_without_end_is_read_in_bounded_pieces() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::open(directory.path(), "web").unwrap();
+    let mut other = LogWriter::open(directory.path(), "other").unwrap();
+    other.append(b"between\n", at(2)).unwrap();
+    for _ in 0..100 {
+        writer.append(&[b'x'; 10_000], at(1)).unwrap();
+    }
+    let chunks = read(directory.path(), &["web", "other"], &LogRange::default());
+    assert!(chunks.iter().all(|(_, _, text)| text.len() <= 256 * 1024));
+    let web: usize = chunks
+        .iter()
+        .filter(|(unit, _, _)| unit == "web")
+        .map(|(_, _, text)| text.len())
+        .sum();
+    assert_eq!(web, 1_000_000);
+    assert_eq!(
+        chunks.last().unwrap().2,
+        "between\n",
+        "the line is not torn by another unit's"
+    );
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_once_and_in_order_while_it_is_written(
+        pieces in proptest::collection::vec((proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..60), any::<bool>()), 0..60),
+        limit in 40_u64..400,
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::with_limit(directory.path(), "web", limit).unwrap();
+        let range = LogRange { follow: true, ..LogRange::default() };
+        let mut reader = LogReader::open(directory.path(), &["web".to_owned()], &range).unwrap();
+        let mut written = Vec::new();
+        let mut seen = Vec::new();
+        for (time, (piece, reopen)) in pieces.into_iter().enumerate() {
+            if reopen {
+                writer = LogWriter::with_limit(directory.path(), "web", limit).unwrap();
+            }
+            writer.append(&piece, at(time as u64 * 100)).unwrap();
+            written.extend_from_slice(&piece);
+            while let Some((_, bytes)) = reader.next().unwrap() {
+                seen.extend_from_slice(&bytes);
+            }
+        }
+        prop_assert_eq!(seen, written);
+    }
+
+    #[test]
+    fn lines_are_whole_with_timestamps(
+        pieces in proptest::collection::vec(proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'a')], 0..60), 0..60),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::with_limit(directory.path(), "web", 1 << 20).unwrap();
+        let mut written = Vec::new();
+        for (time, piece) in pieces.iter().enumerate() {
+            writer.append(piece, at(time as u64 * 100)).unwrap();
+            written.extend_from_slice(piece);
+        }
+        let range = LogRange { timestamps: true, ..LogRange::default() };
+        let mut reader = LogReader::open(directory.path(), &["web".to_owned()], &range).unwrap();
+        let mut seen = Vec::new();
+        while let Some((_, bytes)) = reader.next().unwrap() {
+            prop_assert!(bytes.ends_with(b"\n") || seen.len() + bytes.len() == written.len());
+            seen.extend_from_slice(&bytes);
+        }
+        prop_assert_eq!(seen, written);
+    }
+}

@@ -1,0 +1,414 @@
+//! The loop: waits for something to happen, asks the [machine](super::machine) what follows, does it.
+//!
+//! `select!` only builds a [`Wake`]; everything after is synchronous, so no two things happen at once.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::Instant;
+
+use super::clock::{Clock, SHORT_SLEEP};
+use super::forward::Forwarder;
+use super::launch::Launcher;
+use super::machine::{Decision, Effect, Input, Key, Machine, Phase};
+use super::record::Recorder;
+use super::requests::Open;
+use super::shared::{Command, Shared};
+use super::{Options, settings};
+use crate::config::model::Check;
+use crate::failure::Failure;
+use crate::report::Event;
+use crate::time::Timestamp;
+
+/// How often a tree that is being ended is looked at, where no exit brings the news.
+const TREE_POLL: Duration = Duration::from_millis(50);
+
+/// What tasks of the supervisor tell the engine.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A probe passed.
+    ProbePassed {
+        /// The unit.
+        key: Key,
+        /// The run.
+        pid: u32,
+    },
+    /// `run_once` has been looked at.
+    Decided {
+        /// The task.
+        key: Key,
+        /// What it says.
+        decision: Decision,
+    },
+}
+
+enum Wake {
+    Command(Command),
+    Message(Message),
+    Children,
+    Shutdown,
+    Time,
+}
+
+/// The supervisor's heart.
+pub(super) struct Engine {
+    pub(super) machine: Machine,
+    pub(super) clock: Clock,
+    pub(super) launcher: Launcher,
+    pub(super) open: Vec<Open>,
+    /// What is wrong with the configuration file, rendered; the units are those of the last good one.
+    pub(super) config_errors: Vec<String>,
+    pub(super) options: Rc<Options>,
+    shared: Rc<Shared>,
+    messages: mpsc::UnboundedSender<Message>,
+    probes: HashMap<Key, AbortHandle>,
+    forwarder: Forwarder,
+    recorder: Recorder,
+    journal_error: Option<String>,
+    box_name: Option<String>,
+    finished: bool,
+}
+
+/// What the engine is made of.
+pub(super) struct Parts {
+    pub(super) machine: Machine,
+    pub(super) launcher: Launcher,
+    pub(super) config_errors: Vec<String>,
+    pub(super) options: Rc<Options>,
+    pub(super) shared: Rc<Shared>,
+    pub(super) recorder: Recorder,
+    pub(super) box_name: Option<String>,
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            machine: parts.machine,
+            clock: Clock::new(),
+            launcher: parts.launcher,
+            open: Vec::new(),
+            config_errors: parts.config_errors,
+            options: parts.options,
+            shared: parts.shared,
+            messages: parts.messages,
+            probes: HashMap::new(),
+            forwarder: Forwarder::default(),
+            recorder: parts.recorder,
+            journal_error: None,
+            box_name: parts.box_name,
+            finished: false,
+        }
+    }
+
+    /// Starts the units, without waiting for any.
+    pub(super) fn begin(&mut self) {
+        self.publish_names();
+        self.input(Input::Tick);
+    }
+
+    /// Runs until all units have ended after a SIGTERM.
+    ///
+    /// # Errors
+    /// Signal handlers that cannot be installed.
+    pub(super) async fn run(
+        &mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut messages: mpsc::UnboundedReceiver<Message>,
+    ) -> Result<(), Failure> {
+        let install = |kind: SignalKind| -> Result<Signal, Failure> {
+            signal(kind).map_err(|error| Failure::failed("cannot handle signals").because(&error))
+        };
+        let mut children = install(SignalKind::child())?;
+        let mut terminate = install(SignalKind::terminate())?;
+        let mut interrupt = install(SignalKind::interrupt())?;
+        // Children that ended before the handler was there.
+        self.reap();
+        while !self.finished {
+            let planned = self.next_wake();
+            let wake = tokio::select! {
+                Some(command) = commands.recv() => Wake::Command(command),
+                Some(message) = messages.recv() => Wake::Message(message),
+                _ = children.recv() => Wake::Children,
+                _ = terminate.recv() => Wake::Shutdown,
+                _ = interrupt.recv() => Wake::Shutdown,
+                () = sleep_until(planned) => Wake::Time,
+            };
+            if let Some(planned) = planned {
+                self.clock.woke(planned.into_std(), std::time::Instant::now());
+            }
+            match wake {
+                Wake::Command(command) => self.command(command),
+                Wake::Message(Message::ProbePassed { key, pid }) => {
+                    self.input(Input::ProbePassed { key, pid })
+                }
+                Wake::Message(Message::Decided { key, decision }) => {
+                    self.input(Input::Decided { key, decision })
+                }
+                Wake::Children => self.reap(),
+                Wake::Shutdown => self.shut_down(),
+                Wake::Time => {
+                    self.look_at_ending_trees();
+                    self.input(Input::Tick);
+                    self.record_if_due();
+                }
+            }
+        }
+        self.recorder.write(self.machine.sequence(), &self.report());
+        Ok(())
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let now = std::time::Instant::now();
+        let mut next = self.machine.next_deadline().map(|at| self.clock.instant_of(at));
+        let mut sooner = |at: std::time::Instant| next = Some(next.map_or(at, |next| next.min(at)));
+        if self.machine.has_pausable_deadline() {
+            sooner(now + SHORT_SLEEP);
+        }
+        if self
+            .machine
+            .all_slots()
+            .any(|slot| matches!(slot.phase, Phase::Ending(_)))
+        {
+            sooner(now + TREE_POLL);
+        }
+        if let Some(due) = self.recorder.due() {
+            sooner(due);
+        }
+        next.map(Instant::from_std)
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            // A client that did not wait for the answer is no concern of ours.
+            Command::Status(reply) => drop(reply.send(self.report())),
+            Command::Ask(ask, reply) => self.ask(ask, reply),
+        }
+    }
+
+    fn shut_down(&mut self) {
+        if !self.machine.is_shutting_down() {
+            self.note_lingering();
+            self.input(Input::Shutdown);
+        }
+    }
+
+    /// Finds what ended tasks have left behind.
+    fn note_lingering(&mut self) {
+        let ended: Vec<Key> = self
+            .machine
+            .all_slots()
+            .filter(|slot| !slot.unit.is_service() && slot.is_final() && slot.generation > 0)
+            .map(|slot| slot.key)
+            .collect();
+        for key in ended {
+            if self.launcher.has_processes(key) {
+                self.machine.note_lingering(key);
+            }
+        }
+    }
+
+    /// Collects the children that have ended.
+    fn reap(&mut self) {
+        for (pid, outcome) in self.launcher.reap() {
+            let Some(key) = self.launcher.take_leader(pid) else {
+                continue;
+            };
+            // What the leader wrote is in the pipe by now.
+            self.launcher.drain(key);
+            let task = self.machine.slot(key).is_some_and(|slot| !slot.unit.is_service());
+            let ending = self
+                .machine
+                .slot(key)
+                .is_some_and(|slot| matches!(slot.phase, Phase::Ending(_)));
+            // What a task leaves behind is looked for when it matters.
+            let leftovers = (!task || ending) && self.launcher.has_processes(key);
+            self.input(Input::Exited {
+                key,
+                pid,
+                outcome,
+                leftovers,
+            });
+        }
+        self.look_at_ending_trees();
+    }
+
+    fn look_at_ending_trees(&mut self) {
+        let ending: Vec<Key> = self
+            .machine
+            .all_slots()
+            .filter(|slot| matches!(&slot.phase, Phase::Ending(ending) if ending.pid.is_none()))
+            .map(|slot| slot.key)
+            .collect();
+        for key in ending {
+            if !self.launcher.has_processes(key) {
+                self.input(Input::TreeGone { key });
+            } else if matches!(
+                self.machine.slot(key).map(|slot| &slot.phase),
+                Some(Phase::Ending(ending)) if ending.kill_at.is_none()
+            ) {
+                // Its time is over; what was forked in the meantime goes the same way.
+                self.launcher.kill(key);
+            }
+        }
+    }
+
+    /// Hands an input to the machine and carries out what follows.
+    pub(super) fn input(&mut self, input: Input) {
+        let (now, wall) = (self.clock.now(), Timestamp::now());
+        let effects = self.machine.handle(input, now, wall);
+        self.carry_out(effects);
+    }
+
+    pub(super) fn carry_out(&mut self, effects: VecDeque<Effect>) {
+        let mut effects = effects;
+        while let Some(effect) = effects.pop_front() {
+            let answer = self.perform(effect);
+            if let Some(input) = answer {
+                effects.extend(self.machine.handle(input, self.clock.now(), Timestamp::now()));
+            }
+        }
+        self.forward();
+        self.answer_open();
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Spawn(key) => {
+                let slot = self.machine.slot(key)?;
+                let result = self.launcher.start(key, &slot.unit);
+                return Some(Input::Spawned { key, result });
+            }
+            Effect::Decide(key) => {
+                let slot = self.machine.slot(key)?;
+                let decision = self.launcher.decide(key, &slot.unit, &self.messages)?;
+                return Some(Input::Decided { key, decision });
+            }
+            Effect::Signal(key) => {
+                let signal = self
+                    .machine
+                    .slot(key)?
+                    .unit
+                    .service()
+                    .map_or(libc_sigterm(), |service| service.stop_signal);
+                self.launcher.signal(key, signal);
+                let leader_gone = |slot: &super::machine::Slot| slot.pid().is_none();
+                if self.machine.slot(key).is_some_and(leader_gone) && !self.launcher.has_processes(key) {
+                    return Some(Input::TreeGone { key });
+                }
+            }
+            Effect::Kill(key) => self.launcher.kill(key),
+            Effect::Probe(key) => self.begin_probe(key),
+            Effect::EndProbe(key) => {
+                self.launcher.end_match(key);
+                if let Some(task) = self.probes.remove(&key) {
+                    task.abort();
+                }
+            }
+            Effect::MarkDone(key) => {
+                let slot = self.machine.slot(key)?;
+                self.launcher.mark_done(&slot.unit);
+            }
+            Effect::Tell(event) => self.tell(*event),
+            Effect::Forget(key) => self.launcher.forget(key),
+            Effect::ShutdownComplete => self.finished = true,
+        }
+        None
+    }
+
+    fn begin_probe(&mut self, key: Key) {
+        let Some(slot) = self.machine.slot(key) else {
+            return;
+        };
+        let Some(pid) = slot.pid() else { return };
+        let Some(probe) = slot.unit.service().and_then(|service| service.ready_when.clone()) else {
+            return;
+        };
+        if let Check::LogMatch { pattern } = &probe.check {
+            self.launcher.begin_match(key, pid, pattern, &self.messages);
+            return;
+        }
+        let messages = self.messages.clone();
+        let task = spawn_local(async move {
+            super::probe::until_passed(&probe).await;
+            // The engine outlives its probes.
+            let _ = messages.send(Message::ProbePassed { key, pid });
+        });
+        if let Some(former) = self.probes.insert(key, task.abort_handle()) {
+            former.abort();
+        }
+    }
+
+    fn tell(&mut self, mut event: Event) {
+        event.box_name.clone_from(&self.box_name);
+        let result = self.shared.journal.borrow_mut().append(&event);
+        self.journal_error = result
+            .err()
+            .map(|error| format!("cannot write the event journal: {error}"));
+        self.recorder.touch();
+        self.shared.event_told.notify_waiters();
+    }
+
+    /// Leads `:80` where it belongs now.
+    fn forward(&mut self) {
+        let port = self.machine.slots().find_map(|slot| {
+            let expose = slot.unit.service()?.expose?;
+            slot.is_good().then_some(expose.port)
+        });
+        self.forwarder.lead_to(port);
+    }
+
+    fn record_if_due(&mut self) {
+        if self.recorder.is_due() {
+            let (sequence, report) = (self.machine.sequence(), self.report());
+            self.recorder.write(sequence, &report);
+        }
+    }
+
+    /// The unit table with everything that is wrong.
+    pub(super) fn report(&self) -> crate::report::UnitsReport {
+        let mut report = self.machine.report();
+        report.errors.extend(self.config_errors.iter().cloned());
+        report.errors.extend(self.forwarder.error());
+        report.errors.extend(self.journal_error.clone());
+        report.errors.extend(self.launcher.errors());
+        report
+    }
+
+    /// Makes the present unit names known to those who read logs.
+    pub(super) fn publish_names(&self) {
+        *self.shared.unit_names.borrow_mut() =
+            self.machine.slots().map(|slot| slot.unit.name.clone()).collect();
+    }
+
+    /// Reads the configuration from where it lies.
+    pub(super) fn read_config(&self) -> settings::Read {
+        settings::read(&self.options)
+    }
+}
+
+async fn sleep_until(planned: Option<Instant>) {
+    match planned {
+        Some(planned) => tokio::time::sleep_until(planned).await,
+        None => std::future::pending().await,
+    }
+}
+
+const fn libc_sigterm() -> i32 {
+    nix::sys::signal::Signal::SIGTERM as i32
+}
+
+/// The failure for a unit that does not exist.
+pub(super) fn unknown_unit<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let known: Vec<&str> = known.collect();
+    let failure = Failure::not_found(format!("no unit \"{name}\""));
+    if known.is_empty() {
+        failure.hint("agentbox.yaml defines no units: agentbox validate")
+    } else {
+        failure.hint(format!("units are: {}", known.join(", ")))
+    }
+}

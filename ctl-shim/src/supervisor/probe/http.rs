@@ -1,0 +1,135 @@
+//! One GET, of which only the status matters.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::config::HttpTarget;
+
+/// Longest status line and headers that are read.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Whether the answer has the status that counts. A port that is closed costs only a connection attempt.
+pub(super) async fn passes(target: &HttpTarget, expect_status: Option<u16>) -> bool {
+    match status(target).await {
+        Ok(status) => expect_status.map_or((200..300).contains(&status), |expected| status == expected),
+        Err(_) => false,
+    }
+}
+
+async fn status(target: &HttpTarget) -> io::Result<u16> {
+    let stream = super::connect(Some(&target.host), target.port).await?;
+    if !target.https {
+        return exchange(target, stream).await;
+    }
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls::unverified()?));
+    let host = target
+        .host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let name = rustls::pki_types::ServerName::try_from(host).map_err(io::Error::other)?;
+    exchange(target, connector.connect(name, stream).await?).await
+}
+
+async fn exchange(target: &HttpTarget, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<u16> {
+    let default_port = if target.https { 443 } else { 80 };
+    let port = if target.port == default_port {
+        String::new()
+    } else {
+        format!(":{}", target.port)
+    };
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}{port}\r\nUser-Agent: agentbox-probe/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        target.path_and_query,
+        target.host,
+        env!("CARGO_PKG_VERSION"),
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; 0];
+        let mut response = httparse::Response::new(&mut headers);
+        // The status line is enough; "too many headers" comes after it has been read.
+        match response.parse(&head) {
+            Ok(_) | Err(httparse::Error::TooManyHeaders) => {}
+            Err(error) => return Err(io::Error::other(error)),
+        }
+        match response.code {
+            // An interim response; the final one follows.
+            Some(100..200) => {
+                let end = head.windows(4).position(|window| window == b"\r\n\r\n");
+                if let Some(end) = end {
+                    head.drain(..end + 4);
+                    continue;
+                }
+            }
+            Some(code) => return Ok(code),
+            None => {}
+        }
+        if head.len() > MAX_HEAD || stream.read_buf(&mut head).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// TLS to a service in the same box, whose certificate nobody has signed.
+mod tls {
+    use std::io;
+    use std::sync::Arc;
+
+    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::crypto::CryptoProvider;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+
+    pub(super) fn unverified() -> io::Result<ClientConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            .with_no_client_auth();
+        Ok(config)
+    }
+
+    #[derive(Debug)]
+    struct AnyCertificate(Arc<CryptoProvider>);
+
+    impl ServerCertVerifier for AnyCertificate {
+        fn verify_server_cert(
+            &self,
+            _end_entity: &CertificateDer<'_>,
+            _intermediates: &[CertificateDer<'_>],
+            _server_name: &ServerName<'_>,
+            _ocsp_response: &[u8],
+            _now: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _message: &[u8],
+            _certificate: &CertificateDer<'_>,
+            _signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _message: &[u8],
+            _certificate: &CertificateDer<'_>,
+            _signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.0.signature_verification_algorithms.supported_schemes()
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Readiness probes.
+//!
+//! `port` and `http` probes are tasks that try until they pass; they know no deadline, since the
+//! [machine](super::machine) keeps that. A `log_match` probe is fed by the unit's output.
+
+mod http;
+pub(super) mod log;
+mod resolve;
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::forward::connect_loopback;
+use crate::config::model::{Check, Probe};
+
+/// Longest time one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// Shortest gap between two attempts.
+const SHORTEST_GAP: Duration = Duration::from_millis(5);
+
+/// Tries until the probe passes; never returns for `log_match`.
+pub(super) async fn until_passed(probe: &Probe) {
+    match &probe.check {
+        Check::Port { host, port } => {
+            attempts(probe, async || {
+                connect(host.as_deref(), *port).await.map(drop).is_ok()
+            })
+            .await;
+        }
+        Check::Http { url, expect_status } => match crate::config::HttpTarget::parse(url) {
+            Ok(target) => attempts(probe, async || http::passes(&target, *expect_status).await).await,
+            // Validation lets no such URL through.
+            Err(_) => std::future::pending().await,
+        },
+        Check::LogMatch { .. } => std::future::pending().await,
+    }
+}
+
+async fn attempts<F: Future<Output = bool>>(probe: &Probe, attempt: impl Fn() -> F) {
+    sleep(probe.initial_delay).await;
+    let begin = Instant::now();
+    loop {
+        if timeout(ATTEMPT, attempt()).await == Ok(true) {
+            return;
+        }
+        sleep(gap(begin.elapsed(), probe.interval)).await;
+    }
+}
+
+/// The wait before the next attempt: dense at first, so that a service that comes up fast is seen at once, and
+/// never more than about 3 % late; at most the interval.
+fn gap(elapsed: Duration, interval: Duration) -> Duration {
+    (elapsed / 32).max(SHORTEST_GAP).min(interval)
+}
+
+async fn connect(host: Option<&str>, port: u16) -> io::Result<TcpStream> {
+    let Some(host) = host else {
+        return connect_loopback(port).await;
+    };
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, format!("cannot resolve {host}"));
+    for address in resolve::addresses(host).await? {
+        match TcpStream::connect((address, port)).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_thin_out_up_to_the_interval() {
+        let interval = Duration::from_millis(500);
+        assert_eq!(gap(Duration::ZERO, interval), Duration::from_millis(5));
+        assert_eq!(
+            gap(Duration::from_millis(3200), interval),
+            Duration::from_millis(100)
+        );
+        assert_eq!(gap(Duration::from_secs(60), interval), interval);
+        assert_eq!(
+            gap(Duration::ZERO, Duration::from_millis(1)),
+            Duration::from_millis(1)
+        );
+    }
+}
