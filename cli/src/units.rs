@@ -47,7 +47,7 @@ fn unknown(box_name: &str, unit: &str, known: &[String]) -> Failure {
     let failure = Failure::not_found(format!("box `{box_name}` has no unit `{unit}`"));
     if known.is_empty() {
         return failure
-            .cause("its agentbox.yaml declares no units")
+            .cause("it has no units")
             .hint(format!("agentbox status {box_name}"));
     }
     let known: Vec<_> = known.iter().map(|unit| one_line(unit)).collect();

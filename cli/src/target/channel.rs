@@ -1,6 +1,6 @@
 //! A connection to the supervisor of a running box.
 
-use agentbox_ctl::client::{Call, Client};
+use agentbox_ctl::client::{Call, Client, connection_lost};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 use agentbox_ctl::protocol::message::{Answer, Request};
@@ -15,6 +15,7 @@ pub struct Channel {
     /// Speaks the protocol.
     pub client: Client,
     stderr: KeptStderr,
+    name: String,
 }
 
 impl Channel {
@@ -37,6 +38,7 @@ impl Channel {
         Ok(Self {
             client: Client::new(reader, writer),
             stderr,
+            name: name.to_owned(),
         })
     }
 
@@ -62,8 +64,13 @@ impl Channel {
             .map_err(|failure| self.explain(failure))
     }
 
-    /// Adds what the box's side of the channel wrote to its stderr, where it wrote anything.
-    pub fn explain(&self, failure: Failure) -> Failure {
+    /// Makes a connection that ended a failure of this box: with what the box's side wrote to its stderr, where it
+    /// wrote anything, and with what helps. Other failures are the supervisor's own and stay as they are.
+    pub fn explain(&self, mut failure: Failure) -> Failure {
+        if failure.message != connection_lost().message {
+            return failure;
+        }
+        failure.hints = vec![format!("agentbox restart {}", self.name)];
         self.stderr
             .text()
             .lines()
