@@ -171,7 +171,7 @@ async fn watch(
             }
             Ok(Part::Done(_)) => return Ok(()),
             Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => {}
-            Err(failure) => return target.ended(context, failure).await,
+            Err(failure) => return target.ended(context, channel.explain(failure)).await,
         }
     }
 }

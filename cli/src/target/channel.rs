@@ -8,6 +8,7 @@ use agentbox_ctl::protocol::message::{Answer, Request};
 use super::refused;
 use crate::docker::{Docker, ExecOptions, KeptStderr};
 use crate::ui::one_line;
+use crate::units;
 
 /// A client, over `docker exec agentbox-ctl connect`.
 #[derive(Debug)]
@@ -65,10 +66,11 @@ impl Channel {
     }
 
     /// Makes a connection that ended a failure of this box: with what the box's side wrote to its stderr, where it
-    /// wrote anything, and with what helps. Other failures are the supervisor's own and stay as they are.
+    /// wrote anything, and with what helps. Other failures are the supervisor's own; their hints
+    /// get the box's name.
     pub fn explain(&self, mut failure: Failure) -> Failure {
         if failure.message != connection_lost().message {
-            return failure;
+            return units::name_box(failure, &self.name);
         }
         failure.hints = vec![format!("agentbox restart {}", self.name)];
         self.stderr
