@@ -1,5 +1,6 @@
 //! Starting, finding and ending real processes.
 #![cfg(feature = "supervisor")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::ffi::OsString;
 use std::fs;
@@ -323,7 +324,7 @@ fn assert_ends(unit: &UnitHandle, leader: u32) {
 
 #[test]
 fn background_children_are_members() {
-    let (_, unit, leader, _output) = tagged("sleep 300 & sleep 300 & wait");
+    let (_, unit, leader, _output) = tagged("sleep 60 & sleep 60 & wait");
     await_members(&unit, "sleep", 2);
     assert_ends(&unit, leader);
 }
@@ -332,7 +333,7 @@ const ESCAPE: &str = "import os
 if os.fork(): os._exit(0)
 os.setsid()
 if os.fork(): os._exit(0)
-os.execve('/bin/sleep', ['sleep', '300'], {})";
+os.execve('/bin/sleep', ['sleep', '60'], {})";
 
 #[test]
 fn a_daemon_with_a_cleared_environment_is_found_after_its_leader_is_gone() {
@@ -345,7 +346,7 @@ fn a_daemon_with_a_cleared_environment_is_found_after_its_leader_is_gone() {
 
 #[test]
 fn without_a_tag_session_and_descent_still_count() {
-    let (pid, _output) = shell("setsid sleep 300 & sleep 300 & wait").start().unwrap();
+    let (pid, _output) = shell("setsid sleep 60 & sleep 60 & wait").start().unwrap();
     let unit = UnitHandle::new(pid, None);
     await_members(&unit, "sleep", 2);
     assert_ends(&unit, pid);
@@ -357,7 +358,7 @@ fn processes_of_other_users_are_found_and_ended() {
         return;
     }
     let (_, unit, leader, _output) =
-        tagged("setsid setpriv --reuid 65534 --regid 65534 --clear-groups env -i sleep 300 & disown; exit 0");
+        tagged("setsid setpriv --reuid 65534 --regid 65534 --clear-groups env -i sleep 60 & disown; exit 0");
     assert_eq!(wait(leader), 0);
     await_members(&unit, "sleep", 1);
     assert!(kill_tree(&unit, BUDGET).unwrap().is_complete());
@@ -368,7 +369,7 @@ fn whoever_may_not_be_signalled_is_named() {
     if !is_root() {
         return;
     }
-    let (_, unit, leader, _output) = tagged("sleep 300; true");
+    let (_, unit, leader, _output) = tagged("sleep 60; true");
     await_members(&unit, "sleep", 1);
     let denied = as_nobody({
         let unit = unit.clone();
@@ -382,7 +383,7 @@ fn whoever_may_not_be_signalled_is_named() {
 #[test]
 fn a_signal_reaches_all_and_some_ignore_it() {
     let (_, unit, leader, _output) =
-        tagged("trap '' TERM; sleep 300 & python3 -c 'import time; time.sleep(300)' & wait");
+        tagged("trap '' TERM; sleep 60 & python3 -c 'import time; time.sleep(60)' & wait");
     await_members(&unit, "sleep", 1);
     await_members(&unit, "python3", 1);
     let signalled = signal_tree(&unit, nix::libc::SIGTERM).unwrap();
@@ -393,8 +394,7 @@ fn a_signal_reaches_all_and_some_ignore_it() {
 
 #[test]
 fn zombies_are_no_members() {
-    let (_, unit, leader, _output) =
-        tagged("exec python3 -c 'import os,time\nif os.fork(): time.sleep(300)'");
+    let (_, unit, leader, _output) = tagged("exec python3 -c 'import os,time\nif os.fork(): time.sleep(60)'");
     let children = || fs::read_to_string(format!("/proc/{leader}/task/{leader}/children")).unwrap();
     let is_zombie = |pid: &str| {
         fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| stat.contains(") Z "))
@@ -410,8 +410,8 @@ fn zombies_are_no_members() {
 
 #[test]
 fn a_sweep_ends_former_lives_and_nothing_else() {
-    let (former, old, old_leader, _old_output) = tagged("sleep 300 & setsid sleep 300 & wait");
-    let (_, new, new_leader, _new_output) = tagged("sleep 300; true");
+    let (former, old, old_leader, _old_output) = tagged("sleep 60 & setsid sleep 60 & wait");
+    let (_, new, new_leader, _new_output) = tagged("sleep 60; true");
     await_members(&old, "sleep", 2);
     await_members(&new, "sleep", 1);
     assert!(sweep(&[former], BUDGET).unwrap().is_complete());
@@ -425,7 +425,7 @@ fn a_sweep_ends_former_lives_and_nothing_else() {
 fn units_of_one_life_are_told_apart() {
     let life = Life::new(&[]).unwrap();
     let start = |slot| {
-        let mut run = shell("setsid sleep 300 & wait");
+        let mut run = shell("setsid sleep 60 & wait");
         run.tag = life.tag(slot);
         let (pid, output) = run.start().unwrap();
         (UnitHandle::new(pid, run.tag), pid, output)

@@ -15,6 +15,7 @@ pub mod environment;
 pub mod place;
 pub mod reap;
 mod scan;
+pub mod signals;
 pub mod spawn;
 pub mod tag;
 pub mod tree;
