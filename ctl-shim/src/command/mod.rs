@@ -5,6 +5,7 @@ mod daemon;
 mod look;
 mod offline;
 mod output;
+mod session;
 mod units;
 
 use std::ffi::OsString;
@@ -90,6 +91,9 @@ enum Command {
     /// Bridge stdin and stdout to the supervisor's socket
     #[command(hide = true)]
     Connect,
+    /// Run a command for the host, framed input on stdin
+    #[command(hide = true)]
+    Session(session::SessionArguments),
 }
 
 /// What every command gets.
@@ -151,6 +155,7 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::Daemon(arguments) => daemon::daemon(arguments, &context.socket),
         Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
+        Command::Session(arguments) => Ok(session::session(arguments)),
     }
 }
 
