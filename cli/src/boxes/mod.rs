@@ -13,3 +13,6 @@ mod resolve;
 
 pub use self::observe::{BoxInfo, BoxState, HalfMade, Observation, observe};
 pub use self::resolve::{find, of_project, resolve};
+
+#[cfg(test)]
+pub(crate) use self::observe::tests::sample;

@@ -116,6 +116,10 @@ fn sort_out(containers: Vec<ContainerSummary>) -> Observation {
             continue;
         }
         if container.name != name::container(&box_name) {
+            // A container that somebody ran from a commit of a box has its labels, but neither name.
+            if container.name != name::temporary(&id) {
+                continue;
+            }
             observation.half_made.push(HalfMade {
                 id,
                 name: box_name,
@@ -207,7 +211,8 @@ pub(crate) mod tests {
         let observation = sort_out(vec![
             container("agentbox-b", "b", ContainerPhase::Paused, 2),
             container("agentbox-a", "a", ContainerPhase::Exited, 1),
-            container("agentbox_making_1", "c", ContainerPhase::Running, 3),
+            container("agentbox_making_idc", "c", ContainerPhase::Running, 3),
+            container("somebodys", "f", ContainerPhase::Running, 3),
             container("agentbox-d", "d", ContainerPhase::Removing, 4),
             container("agentbox-EVIL", "EVIL", ContainerPhase::Running, 5),
         ]);

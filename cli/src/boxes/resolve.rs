@@ -89,7 +89,7 @@ fn names(boxes: &[&BoxInfo]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::observe::tests::sample;
+    use super::super::sample;
     use super::*;
     use agentbox_ctl::failure::Kind;
     use std::path::PathBuf;

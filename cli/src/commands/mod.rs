@@ -1,13 +1,24 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
 pub mod completion;
+pub mod create;
+pub mod destroy;
+pub mod df;
+pub mod doctor;
 pub mod events;
 pub mod exec;
+pub mod image;
+pub mod list;
 pub mod logs;
+pub mod pause;
+pub mod prune;
 pub mod reload;
+pub mod restart;
 pub mod run_task;
 pub mod shell;
+pub mod start;
 pub mod status;
+pub mod stop;
 pub mod url;
 pub mod validate;
 pub mod wait;
@@ -66,6 +77,24 @@ pub struct GlobalArguments {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a box and start it
+    Create(create::Arguments),
+    /// Start a box, or units of it
+    Start(start::Arguments),
+    /// Stop a box, or units of it
+    Stop(stop::Arguments),
+    /// Restart a box, or units of it
+    Restart(restart::Arguments),
+    /// Freeze a box
+    Pause(pause::Arguments),
+    /// Thaw a box
+    Unpause(pause::Arguments),
+    /// Remove a box with everything in it
+    #[command(visible_alias = "rm")]
+    Destroy(destroy::Arguments),
+    /// List boxes
+    #[command(visible_aliases = ["ls", "ps"])]
+    List(list::Arguments),
     /// Show a box's units
     Status(status::Arguments),
     /// Show the output of units
@@ -84,6 +113,14 @@ pub enum Command {
     Url(url::Arguments),
     /// Show state changes of a box's units
     Events(events::Arguments),
+    /// Build and list images
+    Image(image::Arguments),
+    /// Look at everything that boxes need
+    Doctor(doctor::Arguments),
+    /// Show what takes how much space
+    Df(df::Arguments),
+    /// Remove what was left behind
+    Prune(prune::Arguments),
     /// Check an agentbox.yaml; needs no Docker
     Validate(validate::Arguments),
     /// Print a completion script for a shell
@@ -106,6 +143,18 @@ impl Command {
             Self::Reload(arguments) => reload::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
+            Self::Create(arguments) => create::run(&arguments, context),
+            Self::Start(arguments) => start::run(&arguments, context),
+            Self::Stop(arguments) => stop::run(&arguments, context),
+            Self::Restart(arguments) => restart::run(&arguments, context),
+            Self::Pause(arguments) => pause::run(&arguments, context),
+            Self::Unpause(arguments) => pause::run_unpause(&arguments, context),
+            Self::Destroy(arguments) => destroy::run(&arguments, context),
+            Self::List(arguments) => list::run(&arguments, context),
+            Self::Image(arguments) => image::run(&arguments, context),
+            Self::Doctor(arguments) => doctor::run(&arguments, context),
+            Self::Df(arguments) => df::run(&arguments, context),
+            Self::Prune(arguments) => prune::run(&arguments, context),
             Self::Validate(arguments) => validate::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),
         }

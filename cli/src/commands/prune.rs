@@ -1,0 +1,92 @@
+//! `agentbox prune`.
+
+use agentbox_ctl::failure::Failure;
+use serde::Serialize;
+
+use super::on_runtime;
+use crate::Exit;
+use crate::boxes::maker::{self, Maker};
+use crate::boxes::{self, label};
+use crate::context::Context;
+use crate::creation::now;
+use crate::docker::Docker;
+use crate::lifecycle;
+use crate::plan::prune::{self, Leftovers};
+use crate::ui::one_line;
+
+/// Arguments of `prune`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Never touches a box that `agentbox list -g` shows.
+
+Examples:
+  agentbox prune
+  agentbox prune -f --json")]
+pub struct Arguments {
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// What was removed, as `--json` has it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Removed<'a> {
+    half_made: Vec<&'a str>,
+    volumes: &'a [String],
+}
+
+/// Removes what nobody needs: half-made boxes whose maker is gone, volumes whose box is gone.
+///
+/// # Errors
+/// No terminal to ask on and no `-f` (2), those of the engine.
+pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    on_runtime(async {
+        let docker = Docker::from_context(context)?;
+        // Volumes first: a box that is made between the two calls has its container before we look at those.
+        let volumes = docker.list_volumes(label::ID, true).await?;
+        let observed = boxes::observe(&docker).await?;
+        let leftovers = prune::leftovers(&observed, &volumes, &Maker::current(), now(), maker::start_time);
+        if !leftovers.is_empty() && !arguments.force && !agreed(context, &leftovers)? {
+            context.ui.status("nothing was removed");
+            return Ok(Exit::FAILURE);
+        }
+        for half in &leftovers.half_made {
+            lifecycle::remove(&docker, &half.container_id, &half.id).await?;
+        }
+        for volume in &leftovers.volumes {
+            docker.remove_volume(volume).await?;
+        }
+        if context.json {
+            context.ui.json(&Removed {
+                half_made: leftovers.half_made.iter().map(|half| half.id.as_str()).collect(),
+                volumes: &leftovers.volumes,
+            })?;
+        } else if leftovers.is_empty() {
+            context.ui.status("there is nothing to remove");
+        } else {
+            context.ui.status(&format!(
+                "removed {} half-made boxes and {} volumes",
+                leftovers.half_made.len(),
+                leftovers.volumes.len()
+            ));
+        }
+        Ok(Exit::SUCCESS)
+    })
+}
+
+fn agreed(context: &Context, leftovers: &Leftovers) -> Result<bool, Failure> {
+    for half in &leftovers.half_made {
+        context
+            .ui
+            .status(&format!("half-made box `{}` ({})", one_line(&half.name), one_line(&half.id)));
+    }
+    for volume in &leftovers.volumes {
+        context.ui.status(&format!("volume {}", one_line(volume)));
+    }
+    if !context.ui.is_interactive() {
+        return Err(
+            Failure::usage("without a terminal nobody can say whether these may go").hint("agentbox prune -f"),
+        );
+    }
+    context.ui.confirm("Remove all of this?")
+}

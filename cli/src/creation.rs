@@ -1,0 +1,351 @@
+//! Making a box, atomically: whatever ends it early leaves nothing that a user sees.
+//!
+//! ```text
+//! list, image ─► container under a temporary name ─► upload ∥ attach ─► start ─► ready line ─► rename ─► restart policy
+//!                └──────────── undone on a failure or a signal ────────────────────────────┘
+//! ```
+//!
+//! A kill leaves a container that carries its maker; `prune` and the next `create` remove it once the maker is gone.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use agentbox_ctl::failure::{Failure, Kind};
+use agentbox_ctl::identity::Identity;
+
+use crate::boxes::identity::{host_id, new_id};
+use crate::boxes::maker::{self, Maker};
+use crate::boxes::{self, BoxInfo, HalfMade, label, name};
+use crate::context::Context;
+use crate::docker::{Docker, DockerError, ImageDetails};
+use crate::image;
+use crate::interrupt::{Interrupt, Stopped};
+use crate::lifecycle;
+use crate::locale;
+use crate::plan::create::{self, Origin, Settings};
+use crate::plan::prune;
+use crate::project::Project;
+use crate::project_config::{self, ValidFile};
+use crate::seed::{Owner, Seed, pipe, user};
+
+/// How often a default name that was taken meanwhile is chosen again.
+const NAME_TRIES: usize = 20;
+/// Largest `/etc/passwd` that is read, in bytes.
+const PASSWD_LIMIT: usize = 1 << 20;
+
+/// A box that was made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The box.
+    pub info: BoxInfo,
+    /// Whether its configuration has a web service.
+    pub exposes: bool,
+}
+
+/// Why one try did not make a box.
+enum Miss {
+    /// Somebody else took the name.
+    NameTaken,
+    /// Anything else.
+    Stopped(Stopped),
+}
+
+impl<E: Into<Stopped>> From<E> for Miss {
+    fn from(error: E) -> Self {
+        Self::Stopped(error.into())
+    }
+}
+
+/// Makes a box and starts it.
+///
+/// # Errors
+/// A name that is taken, an image that cannot be had or used, values that the engine refuses (2), a project that
+/// cannot be read, a supervisor that does not come up, a signal. Nothing of the box is left then.
+pub async fn create(
+    context: &Context,
+    docker: &Docker,
+    project: &Project,
+    config: ValidFile,
+    settings: &Settings,
+    interrupt: &mut Interrupt,
+) -> Result<Made, Stopped> {
+    let begun = Instant::now();
+    let (mut observed, known) = interrupt
+        .guard(async {
+            tokio::try_join!(boxes::observe(docker), async {
+                Ok(docker.inspect_image(&settings.image).await?)
+            })
+        })
+        .await?;
+    took(context, "looking at the engine", begun);
+    let here = Maker::current();
+    let abandoned = prune::abandoned(&observed, &here, now(), maker::start_time);
+    // The name first: an image may take minutes.
+    create::choose_name(settings.name.as_deref(), &project.label(), &observed)?;
+    let image = match known {
+        Some(image) => image,
+        None => image::obtain(context, docker, &settings.image, interrupt).await?,
+    };
+    create::check_image(&settings.image, &image)?;
+    let sweeping = tokio::spawn(sweep(docker.clone(), abandoned));
+
+    let mut tries = 0;
+    let result = loop {
+        tries += 1;
+        let name = match create::choose_name(settings.name.as_deref(), &project.label(), &observed) {
+            Ok(name) => name,
+            Err(failure) => break Err(failure.into()),
+        };
+        let attempt = Attempt {
+            context,
+            docker,
+            project,
+            config: &config,
+            settings,
+            image: &image,
+            name: &name,
+            id: new_id()?,
+            maker: here.encode(),
+        };
+        match attempt.make(interrupt).await {
+            Ok(made) => break Ok(made),
+            Err(Miss::Stopped(stopped)) => break Err(stopped),
+            Err(Miss::NameTaken) if settings.name.is_none() && tries < NAME_TRIES => {
+                observed = interrupt.guard(boxes::observe(docker)).await?;
+            }
+            Err(Miss::NameTaken) => break Err(create::taken(&name).into()),
+        }
+    };
+    // What could not be swept now is swept later.
+    let _ = sweeping.await;
+    took(context, "all of it", begun);
+    result
+}
+
+/// One try to make a box of a certain name.
+struct Attempt<'a> {
+    context: &'a Context,
+    docker: &'a Docker,
+    project: &'a Project,
+    config: &'a ValidFile,
+    settings: &'a Settings,
+    image: &'a ImageDetails,
+    name: &'a str,
+    id: String,
+    maker: String,
+}
+
+impl Attempt<'_> {
+    async fn make(&self, interrupt: &mut Interrupt) -> Result<Made, Miss> {
+        let origin = Origin {
+            id: self.id.clone(),
+            project: self.project.label(),
+            host: host_id(),
+            maker: self.maker.clone(),
+            longest_stop: project_config::stop_time(&self.config.config).as_secs(),
+        };
+        let spec = create::container(self.settings, &origin, self.name);
+        let step = self.context.ui.step(&format!("making box `{}`", self.name));
+        let begun = Instant::now();
+        // Not to be cut off: the engine would go on, and nobody would know what it made.
+        let created = self.docker.create_container(&spec).await;
+        took(self.context, "creating the container", begun);
+        let container = match created {
+            Ok(container) => container,
+            Err(error) => {
+                // The answer may have been lost, or volumes made before the refusal.
+                self.undo(&name::temporary(&self.id)).await;
+                return Err(refused(error).into());
+            }
+        };
+        let result = self.fill_and_start(&container, interrupt, &step).await;
+        if result.is_err() {
+            drop(step);
+            self.undo(&container).await;
+        } else {
+            step.finish("");
+        }
+        result
+    }
+
+    async fn fill_and_start(
+        &self,
+        container: &str,
+        interrupt: &mut Interrupt,
+        step: &crate::ui::Step<'_>,
+    ) -> Result<Made, Miss> {
+        let begun = Instant::now();
+        let owner = interrupt.guard(self.owner(container)).await?;
+        step.update("copying the project");
+        let mut output = interrupt.guard(self.fill(container, owner)).await?;
+        took(self.context, "sending files, attaching", begun);
+
+        let begun = Instant::now();
+        step.update("starting");
+        interrupt
+            .guard(self.docker.start_container(container))
+            .await?;
+        took(self.context, "starting", begun);
+        let begun = Instant::now();
+        interrupt
+            .guard(lifecycle::wait_ready(self.docker, container, self.name, &mut output))
+            .await?;
+        took(self.context, "waiting for the supervisor", begun);
+
+        // From here on it is a box: no signal stops it half-way.
+        let begun = Instant::now();
+        let named = self
+            .docker
+            .rename_container(container, &name::container(self.name))
+            .await;
+        match named {
+            Ok(()) => {}
+            Err(error) if error.is_conflict() => return Err(Miss::NameTaken),
+            Err(error) => return Err(error.into()),
+        }
+        // Both are about a box that exists: a failure of either must not undo it.
+        let (policy, observed) =
+            tokio::join!(self.docker.restart_unless_stopped(container), boxes::observe(self.docker));
+        if let Err(error) = policy {
+            self.context
+                .ui
+                .warning(&format!("{error}: {}; it will not come back by itself", error.cause()));
+        }
+        took(self.context, "renaming, restart policy", begun);
+        let info = observed?
+            .boxes
+            .into_iter()
+            .find(|info| info.id == self.id)
+            .ok_or_else(|| Failure::failed(format!("box `{}` is gone already", self.name)))?;
+        Ok(Made {
+            info,
+            exposes: self.config.config.exposed().is_some(),
+        })
+    }
+
+    /// Numeric owner of the workspace: from the image's label, its user's own text, or its files.
+    async fn owner(&self, container: &str) -> Result<Owner, Failure> {
+        let user = &self.image.user;
+        if let Some(owner) = user::without_files(user) {
+            return Ok(owner);
+        }
+        if let Some(owner) = self
+            .image
+            .labels
+            .get(label::IMAGE_USER)
+            .and_then(|text| user::without_files(text))
+        {
+            return Ok(owner);
+        }
+        let passwd = self
+            .docker
+            .read_file(container, "/etc/passwd", PASSWD_LIMIT)
+            .await?;
+        let group = if user.contains(':') {
+            self.docker
+                .read_file(container, "/etc/group", PASSWD_LIMIT)
+                .await?
+        } else {
+            None
+        };
+        user::look_up(user, passwd.as_deref(), group.as_deref())
+    }
+
+    /// Uploads everything and attaches to the output.
+    async fn fill(&self, container: &str, owner: Owner) -> Result<crate::docker::AttachedOutput, Failure> {
+        let seed = Seed {
+            owner,
+            identity: self.identity()?,
+            config: self.config.bytes.clone(),
+            project: self.project.root.clone(),
+            in_git: self.project.in_git,
+            directories: self
+                .settings
+                .volumes
+                .iter()
+                .map(|(_, path)| path.clone())
+                .filter(|path| path.starts_with("/workspace/"))
+                .collect(),
+        };
+        let (stream, writing) = pipe::produce(move |writer| seed.write(writer));
+        let (uploaded, attached) =
+            tokio::join!(self.docker.upload(container, stream), self.docker.attach(container));
+        let written = writing
+            .await
+            .map_err(|error| Failure::failed("cannot pack the project").because(&error))?;
+        match (uploaded, written) {
+            (Ok(()), Ok(report)) => {
+                for warning in &report.warnings {
+                    self.context.ui.warning(warning);
+                }
+                self.context.ui.detail(&format!(
+                    "copied {} files of {}, {} bytes",
+                    report.files,
+                    self.project.root.display(),
+                    report.bytes
+                ));
+            }
+            // The engine's refusal ends the writing, and the other way round: the first cause is the one to tell.
+            (Err(error), _) if error.status().is_some_and(|status| status != 400) => return Err(error.into()),
+            (_, Err(failure)) => return Err(failure),
+            (Err(error), Ok(_)) => return Err(error.into()),
+        }
+        Ok(attached?)
+    }
+
+    fn identity(&self) -> Result<Vec<u8>, Failure> {
+        let identity = Identity {
+            id: self.id.clone(),
+            name: self.name.to_owned(),
+            user: self.image.user.clone(),
+            env: self.settings.env.clone(),
+            timezone: locale::timezone(),
+            lang: locale::lang(),
+            url: Some(format!("http://{}.localhost", self.name)),
+        };
+        serde_json::to_vec(&identity)
+            .map_err(|error| Failure::failed("cannot encode the box's identity").because(&error))
+    }
+
+    /// Removes what was made. What cannot be removed is left to `prune`, and said.
+    async fn undo(&self, container: &str) {
+        if let Err(failure) = lifecycle::remove(self.docker, container, &self.id).await {
+            self.context.ui.warning(&format!(
+                "what was made of box `{}` could not be removed ({}); agentbox prune does it later",
+                self.name, failure.message
+            ));
+        }
+    }
+}
+
+/// Values that only the engine can judge (CPUs it does not have, a network it does not know) are the user's too.
+fn refused(error: DockerError) -> Stopped {
+    let usage = error.status() == Some(400);
+    let mut failure = Failure::from(error);
+    if usage {
+        failure.kind = Kind::Usage;
+    }
+    Stopped::Failed(failure)
+}
+
+/// Removes half-made boxes of makers that are gone.
+async fn sweep(docker: Docker, abandoned: Vec<HalfMade>) {
+    for half in abandoned {
+        // Whatever fails here is there for `prune` to tell about.
+        let _ = lifecycle::remove(&docker, &half.container_id, &half.id).await;
+    }
+}
+
+/// Seconds since the Unix epoch.
+pub fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn took(context: &Context, what: &str, begun: Instant) {
+    if context.ui.look().verbose {
+        context
+            .ui
+            .detail(&format!("{what}: {} ms", begun.elapsed().as_millis()));
+    }
+}

@@ -1,0 +1,271 @@
+//! Starting and stopping whole boxes, idempotent, in every state a box can be in.
+
+use std::time::Duration;
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use crate::boxes::{BoxInfo, BoxState, label};
+use crate::context::Context;
+use crate::docker::{AttachedOutput, Docker, DockerError, RestartPolicy};
+use crate::interrupt::{Interrupt, Stopped};
+use crate::project_config;
+use crate::seed;
+use crate::supervisor_binary;
+
+/// How long the supervisor may take to answer after a start.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How much of a box's output is kept for the message when it does not get ready.
+const KEPT_OUTPUT: usize = 4 * 1024;
+/// Which version of the supervisor a `start` put into the box, inside the private volume.
+const REFRESHED: &str = "/var/lib/agentbox/private/supervisor-version";
+
+/// Looks for the line with which the supervisor says that it answers.
+#[derive(Debug, Default)]
+pub struct ReadyLine {
+    kept: Vec<u8>,
+}
+
+impl ReadyLine {
+    /// Takes output; tells whether the line has come.
+    pub fn feed(&mut self, bytes: &[u8]) -> bool {
+        self.kept.extend_from_slice(bytes);
+        let found = self
+            .kept
+            .split(|byte| *byte == b'\n')
+            .any(|line| line.starts_with(b"agentbox-ctl ") && line.trim_ascii_end().ends_with(b": ready"));
+        if self.kept.len() > KEPT_OUTPUT {
+            self.kept.drain(..self.kept.len() - KEPT_OUTPUT);
+        }
+        found
+    }
+
+    /// The last lines that came, without the empty ones.
+    pub fn last_lines(&self) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.kept);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(10)..]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect()
+    }
+}
+
+/// Waits until the supervisor answers.
+///
+/// # Errors
+/// A box that ends first, with its last output; one that takes too long.
+pub async fn wait_ready(
+    docker: &Docker,
+    container: &str,
+    name: &str,
+    output: &mut AttachedOutput,
+) -> Result<(), Failure> {
+    let mut line = ReadyLine::default();
+    let found = timeout(READY_DEADLINE, async {
+        while let Some(part) = output.next().await {
+            if line.feed(&part?.1) {
+                return Ok::<bool, DockerError>(true);
+            }
+        }
+        Ok(false)
+    })
+    .await;
+    let mut failure = match found {
+        Ok(Ok(true)) => return Ok(()),
+        Ok(Ok(false)) => {
+            let mut failure = Failure::failed(format!("the supervisor of box `{name}` ended at its start"));
+            if let Ok(details) = docker.inspect_container(container).await {
+                if details.out_of_memory {
+                    failure = failure
+                        .cause("it ran out of memory")
+                        .hint("agentbox create with a higher --memory");
+                } else if let Some(code) = details.exit_code {
+                    failure = failure.cause(format!("exit code {code}"));
+                }
+            }
+            failure
+        }
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => Failure::timeout(format!(
+            "the supervisor of box `{name}` did not answer within {} s",
+            READY_DEADLINE.as_secs()
+        )),
+    };
+    for text in line.last_lines() {
+        failure = failure.cause(text);
+    }
+    Err(failure)
+}
+
+/// What a start found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It ran already.
+    Running,
+    /// It was frozen and is thawed.
+    Thawed,
+    /// It was stopped and is started.
+    Started,
+}
+
+/// Starts a box, whatever state it is in. A box that is stopped must have a valid `agentbox.yaml`.
+///
+/// # Errors
+/// Mistakes in the box's file (2), a box that is dead, a supervisor that does not come up, those of the engine.
+pub async fn start(
+    context: &Context,
+    docker: &Docker,
+    info: &BoxInfo,
+    interrupt: &mut Interrupt,
+) -> Result<Started, Stopped> {
+    match info.state {
+        BoxState::Running => Ok(Started::Running),
+        BoxState::Paused => {
+            unpause(docker, info).await?;
+            Ok(Started::Thawed)
+        }
+        BoxState::Dead => Err(dead(info).into()),
+        BoxState::Stopped => {
+            let step = context.ui.step(&format!("starting box `{}`", info.name));
+            let container = &info.container_id;
+            let (config, policy) = interrupt
+                .guard(async {
+                    tokio::try_join!(
+                        docker.read_file(container, paths::CONFIG, project_config::LIMIT as usize),
+                        docker.inspect_container(container),
+                    )
+                })
+                .await?;
+            if let Some(bytes) = &config {
+                project_config::validate(bytes, paths::CONFIG)?;
+            }
+            interrupt.guard(refresh(context, docker, info)).await?;
+            let mut output = docker.attach(container).await?;
+            interrupt
+                .guard(async {
+                    docker.start_container(container).await?;
+                    wait_ready(docker, container, &info.name, &mut output).await
+                })
+                .await?;
+            // A `create` that was killed between its last two steps left it out.
+            if policy.restart != RestartPolicy::UnlessStopped {
+                docker.restart_unless_stopped(container).await?;
+            }
+            step.finish("");
+            Ok(Started::Started)
+        }
+    }
+}
+
+/// Puts this program's supervisor into a stopped box whose own is older. Never the other way round.
+async fn refresh(context: &Context, docker: &Docker, info: &BoxInfo) -> Result<(), Failure> {
+    // The label says which one the box was made with, and it only ever got newer ones.
+    if !supervisor_binary::is_newer_than(&info.version) {
+        return Ok(());
+    }
+    let container = &info.container_id;
+    let refreshed = docker.read_file(container, REFRESHED, 256).await?;
+    if let Some(version) = refreshed
+        && !supervisor_binary::is_newer_than(String::from_utf8_lossy(&version).trim())
+    {
+        return Ok(());
+    }
+    let archive = seed::refresh(REFRESHED)
+        .map_err(|error| Failure::failed("cannot pack the supervisor").because(&error))?;
+    let stream = futures_util::stream::once(std::future::ready(Ok(archive.into())));
+    docker.upload(container, stream).await?;
+    context.ui.status(&format!(
+        "box `{}` has the supervisor {} now",
+        info.name,
+        supervisor_binary::VERSION
+    ));
+    Ok(())
+}
+
+/// Stops a box that runs or is frozen. `false` where it was stopped already.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn stop(context: &Context, docker: &Docker, info: &BoxInfo) -> Result<bool, Failure> {
+    match info.state {
+        BoxState::Stopped => return Ok(false),
+        BoxState::Dead => return Err(dead(info)),
+        BoxState::Paused => {
+            unpause(docker, info).await?;
+            context.ui.status(&format!("thawed box `{}`", info.name));
+        }
+        BoxState::Running => {}
+    }
+    let step = context.ui.step(&format!("stopping box `{}`", info.name));
+    let container = &info.container_id;
+    // A file of an insane size or kind is a file with mistakes.
+    let time = match docker
+        .read_file(container, paths::CONFIG, project_config::LIMIT as usize)
+        .await
+    {
+        Ok(bytes) => project_config::stop_time_of(bytes.as_deref()),
+        Err(DockerError::Unreachable { address, cause }) => {
+            return Err(DockerError::Unreachable { address, cause }.into());
+        }
+        Err(_) => project_config::stop_time_of(Some(b"[")),
+    };
+    docker.stop_container(container, time).await?;
+    step.finish("");
+    Ok(true)
+}
+
+/// Thaws a box. One that was thawed meanwhile is no error.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn unpause(docker: &Docker, info: &BoxInfo) -> Result<(), Failure> {
+    match docker.unpause_container(&info.container_id).await {
+        Err(error) if error.cause().message.contains("not paused") => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Removes everything of a box: its container, running or not, and its volumes.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn remove(docker: &Docker, container: &str, id: &str) -> Result<(), Failure> {
+    docker.remove_container(container).await?;
+    let own = format!("{}={id}", label::ID);
+    for volume in docker.list_volumes(&own, false).await? {
+        docker.remove_volume(&volume.name).await?;
+    }
+    Ok(())
+}
+
+/// What to say about a box that the engine could not end.
+pub fn dead(info: &BoxInfo) -> Failure {
+    Failure::failed(format!("box `{}` is dead: the engine could not end it", info.name))
+        .hint(format!("agentbox destroy {}", info.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_found_in_pieces_and_only_as_a_whole() {
+        let mut line = ReadyLine::default();
+        assert!(!line.feed(b"echo agentbox-ctl 1: ready\nagentbox-ct"));
+        assert!(!line.feed(b"l 0.1.0: rea"));
+        assert!(line.feed(b"dy\n"));
+        assert_eq!(line.last_lines().len(), 2);
+    }
+
+    #[test]
+    fn output_without_end_is_kept_in_bounds() {
+        let mut line = ReadyLine::default();
+        for _ in 0..1000 {
+            assert!(!line.feed(&[b'x'; 1024]));
+        }
+        assert!(line.kept.len() <= KEPT_OUTPUT);
+    }
+}

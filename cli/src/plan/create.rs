@@ -1,0 +1,256 @@
+//! The container that a `create` asks for.
+
+use std::collections::{HashMap, HashSet};
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths;
+
+use super::limit;
+use crate::boxes::{Observation, label, name};
+use crate::docker::{ContainerSpec, ImageDetails, NamedVolume, PublishedPort};
+use crate::supervisor_binary;
+
+/// Least time that `docker stop` gives a box, in seconds. It ends sooner when the box does, so generous costs
+/// nothing; a configuration that comes later may need more than the first.
+const LEAST_STOP_TIMEOUT: u64 = 120;
+/// Capabilities of Docker's default set that a development box does not need.
+const DROPPED: [&str; 2] = ["NET_RAW", "MKNOD"];
+
+/// What the flags ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Name; `None` takes one from the project.
+    pub name: Option<String>,
+    /// Image reference.
+    pub image: String,
+    /// Environment of the box.
+    pub env: Vec<(String, String)>,
+    /// Memory limit in bytes.
+    pub memory: Option<i64>,
+    /// CPU limit in billionths.
+    pub nano_cpus: Option<i64>,
+    /// Limit of processes and threads.
+    pub pids: i64,
+    /// Network; `None` is the engine's default.
+    pub network: Option<String>,
+    /// Capabilities to add.
+    pub capabilities: Vec<String>,
+    /// Named volumes: name and path.
+    pub volumes: Vec<(String, String)>,
+}
+
+/// Who makes the box and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The box's id.
+    pub id: String,
+    /// The project's directory.
+    pub project: String,
+    /// This host.
+    pub host: String,
+    /// This process, encoded.
+    pub maker: String,
+    /// Longest that the box's units may take to stop, in seconds.
+    pub longest_stop: u64,
+}
+
+/// Chooses the name.
+///
+/// # Errors
+/// A given name that is taken.
+pub fn choose_name(given: Option<&str>, project: &str, observed: &Observation) -> Result<String, Failure> {
+    let boxes: HashSet<&str> = observed.boxes.iter().map(|info| info.name.as_str()).collect();
+    match given {
+        Some(given) if boxes.contains(given) => Err(taken(given)),
+        Some(given) => Ok(given.to_owned()),
+        None => {
+            let base = name::fit(project.rsplit('/').next().unwrap_or_default());
+            // A name that another `create` is about to take is left to it.
+            let making: HashSet<&str> = observed.half_made.iter().map(|half| half.name.as_str()).collect();
+            Ok(name::first_free(&base, |name| {
+                boxes.contains(name) || making.contains(name)
+            }))
+        }
+    }
+}
+
+/// The failure for a name that is taken.
+pub fn taken(name: &str) -> Failure {
+    Failure::failed(format!("there is a box `{name}` already"))
+        .hint(format!("agentbox start {name}, or agentbox create -n ANOTHER-NAME"))
+}
+
+/// Checks that an image can be a box.
+///
+/// # Errors
+/// Another architecture; a volume that would cover the box's own paths.
+pub fn check_image(reference: &str, image: &ImageDetails) -> Result<(), Failure> {
+    if image.os != "linux" || image.architecture != supervisor_binary::ARCHITECTURE {
+        return Err(Failure::failed(format!(
+            "image `{reference}` is for {}/{}, and this agentbox makes boxes for linux/{}",
+            image.os,
+            image.architecture,
+            supervisor_binary::ARCHITECTURE
+        ))
+        .hint(format!(
+            "agentbox create --image with an image for linux/{}",
+            supervisor_binary::ARCHITECTURE
+        )));
+    }
+    for path in &image.volumes {
+        let path = path.trim_end_matches('/');
+        let path = if path.is_empty() { "/" } else { path };
+        if let Some(covered) = limit::covered(path) {
+            return Err(Failure::failed(format!(
+                "image `{reference}` declares a VOLUME at {path}, which would cover {covered}"
+            ))
+            .hint("agentbox create --image with an image that does not"));
+        }
+    }
+    Ok(())
+}
+
+/// The container to make, under its temporary name.
+pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerSpec {
+    let of_this_box = HashMap::from([(label::ID.to_owned(), origin.id.clone())]);
+    let mut labels = of_this_box.clone();
+    labels.extend([
+        (label::NAME.to_owned(), name.to_owned()),
+        (label::PROJECT.to_owned(), origin.project.clone()),
+        (label::HOST.to_owned(), origin.host.clone()),
+        (label::VERSION.to_owned(), supervisor_binary::VERSION.to_owned()),
+        (label::MAKER.to_owned(), origin.maker.clone()),
+    ]);
+    let isolated = settings.network.as_deref() == Some("none");
+    ContainerSpec {
+        name: name::temporary(&origin.id),
+        image: settings.image.clone(),
+        hostname: name.to_owned(),
+        entrypoint: vec![paths::BINARY.to_owned(), "init".to_owned()],
+        user: "0".to_owned(),
+        labels,
+        stop_signal: "SIGTERM".to_owned(),
+        stop_timeout: i64::try_from(origin.longest_stop.max(LEAST_STOP_TIMEOUT)).unwrap_or(i64::MAX),
+        private_volume: Some((paths::PRIVATE.to_owned(), of_this_box.clone())),
+        volumes: settings
+            .volumes
+            .iter()
+            .map(|(volume, path)| NamedVolume {
+                name: name::volume(&origin.id, volume),
+                path: path.clone(),
+                labels: of_this_box.clone(),
+            })
+            .collect(),
+        capabilities_added: settings.capabilities.clone(),
+        capabilities_dropped: DROPPED
+            .iter()
+            .filter(|dropped| !settings.capabilities.iter().any(|added| added == *dropped))
+            .map(|dropped| (*dropped).to_owned())
+            .collect(),
+        memory: settings.memory,
+        nano_cpus: settings.nano_cpus,
+        pids: Some(settings.pids),
+        network: settings.network.clone(),
+        ports: if isolated {
+            Vec::new()
+        } else {
+            vec![PublishedPort {
+                port: 80,
+                address: "127.0.0.1".to_owned(),
+            }]
+        },
+        extra_hosts: vec![format!("{name}.localhost:127.0.0.1")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boxes::HalfMade;
+
+    fn image() -> ImageDetails {
+        ImageDetails {
+            os: "linux".into(),
+            architecture: supervisor_binary::ARCHITECTURE.into(),
+            ..ImageDetails::default()
+        }
+    }
+
+    fn half_made(name: &str) -> Observation {
+        Observation {
+            half_made: vec![HalfMade {
+                id: "i".into(),
+                name: name.into(),
+                container_id: "c".into(),
+                maker: String::new(),
+                created: 0,
+            }],
+            ..Observation::default()
+        }
+    }
+
+    #[test]
+    fn a_default_name_steps_aside_and_a_given_one_does_not() {
+        let observed = half_made("shop");
+        assert_eq!(choose_name(None, "/home/me/Shop", &observed).unwrap(), "shop-2");
+        assert_eq!(choose_name(Some("shop"), "/x", &observed).unwrap(), "shop");
+        assert_eq!(choose_name(None, "/", &Observation::default()).unwrap(), "box");
+    }
+
+    #[test]
+    fn images_that_cannot_be_a_box() {
+        assert!(check_image("i", &image()).is_ok());
+        let foreign = ImageDetails {
+            architecture: "s390x".into(),
+            ..image()
+        };
+        assert!(check_image("i", &foreign).unwrap_err().message.contains("linux/s390x"));
+        for (path, refused) in [
+            ("/workspace", true),
+            ("/workspace/", true),
+            ("/", true),
+            ("/var/lib", true),
+            ("/var/lib/agentbox", true),
+            ("/var/lib/postgresql/data", false),
+            ("/workspace/cache", false),
+        ] {
+            let with_volume = ImageDetails {
+                volumes: vec![path.into()],
+                ..image()
+            };
+            assert_eq!(check_image("i", &with_volume).is_err(), refused, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_container_gives_the_box_no_way_to_the_host() {
+        let settings = Settings {
+            image: "i".into(),
+            pids: 100,
+            env: vec![("SECRET".into(), "x".into())],
+            capabilities: vec!["NET_RAW".into()],
+            volumes: vec![("cache".into(), "/c".into())],
+            ..Settings::default()
+        };
+        let origin = Origin {
+            id: "0123".into(),
+            project: "/p".into(),
+            host: "h".into(),
+            maker: "m".into(),
+            longest_stop: 500,
+        };
+        let spec = container(&settings, &origin, "web");
+        assert_eq!(spec.name, "agentbox_making_0123");
+        assert_eq!(spec.stop_timeout, 500);
+        assert_eq!(spec.capabilities_dropped, ["MKNOD"]);
+        assert_eq!(spec.volumes[0].name, "agentbox-0123-cache");
+        assert_eq!(spec.ports[0].address, "127.0.0.1");
+        // The environment lies in the private volume and nowhere in the container's configuration.
+        assert!(!format!("{spec:?}").contains("SECRET"));
+        let isolated = Settings {
+            network: Some("none".into()),
+            ..settings
+        };
+        assert!(container(&isolated, &origin, "web").ports.is_empty());
+    }
+}

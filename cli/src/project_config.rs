@@ -1,0 +1,115 @@
+//! A project's or a box's `agentbox.yaml`, read and validated before anything else happens.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use agentbox_ctl::config::{self, Config, LoadOptions};
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::graph::longest_stop;
+use agentbox_ctl::paths::CONFIG_NAME;
+
+use crate::project::Project;
+
+/// Largest file that is read, in bytes.
+pub const LIMIT: u64 = 16 << 20;
+/// What the supervisor and the engine need beside the units, at a stop.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
+/// How long a box may take to stop whose configuration cannot be read: its supervisor keeps the last good one.
+const UNKNOWN_STOP: Duration = Duration::from_secs(120);
+
+/// A valid file.
+#[derive(Debug, Clone, Default)]
+pub struct ValidFile {
+    /// Its bytes; `None` where there is no file, which is fine.
+    pub bytes: Option<Vec<u8>>,
+    /// What it says.
+    pub config: Config,
+}
+
+/// Reads and validates the file of a project.
+///
+/// # Errors
+/// All mistakes of the file in one usage failure (2); a file that cannot be read.
+pub fn of_project(project: &Project) -> Result<ValidFile, Failure> {
+    match read(&project.config_path())? {
+        None => Ok(ValidFile::default()),
+        Some(bytes) => Ok(ValidFile {
+            config: validate(&bytes, CONFIG_NAME)?,
+            bytes: Some(bytes),
+        }),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let cannot = |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(&error);
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot(error)),
+        // A device or a pipe could go on for ever.
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(Failure::usage(format!("{} is not a file", path.display())));
+        }
+        Ok(metadata) if metadata.len() > LIMIT => {
+            return Err(Failure::usage(format!(
+                "{} is longer than {LIMIT} bytes",
+                path.display()
+            )));
+        }
+        Ok(_) => {}
+    }
+    fs::read(path).map(Some).map_err(cannot)
+}
+
+/// Validates the bytes of a file. `name` is what messages call it.
+///
+/// # Errors
+/// All mistakes in one usage failure (2).
+pub fn validate(bytes: &[u8], name: &str) -> Result<Config, Failure> {
+    let loaded = config::load_bytes(bytes, &LoadOptions::default());
+    match loaded.config {
+        Some(config) => Ok(config),
+        None => {
+            let mut failure = Failure::usage(format!("{name} has mistakes"));
+            let source = String::from_utf8_lossy(bytes);
+            failure.rendered = Some(config::render(name, &source, &loaded.diagnostics));
+            Err(failure)
+        }
+    }
+}
+
+/// How long a box with this configuration may take to stop.
+pub fn stop_time(config: &Config) -> Duration {
+    longest_stop(config).saturating_add(STOP_MARGIN)
+}
+
+/// The same from the bytes of a box's file, which may have mistakes or be missing.
+pub fn stop_time_of(bytes: Option<&[u8]>) -> Duration {
+    match bytes {
+        None => STOP_MARGIN,
+        Some(bytes) => config::load_bytes(bytes, &LoadOptions::default())
+            .config
+            .map_or(UNKNOWN_STOP, |config| stop_time(&config)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_a_usage_failure_with_their_places() {
+        let failure = validate(b"services:\n  web:\n    command: x\n    needs: [nope]\n", "agentbox.yaml").unwrap_err();
+        assert_eq!(failure.kind.exit_code(), 2);
+        assert!(failure.render().starts_with("error: agentbox.yaml:4:13: "), "{}", failure.render());
+    }
+
+    #[test]
+    fn the_time_to_stop_is_the_longest_chain_s() {
+        let text = b"services:\n  a: {command: x, stop_timeout_ms: 4000}\n  b: {command: x, stop_timeout_ms: 7000, needs: [a]}\n  c: {command: x, stop_timeout_ms: 9000}\n";
+        assert_eq!(stop_time_of(Some(text)), Duration::from_secs(21));
+        assert_eq!(stop_time_of(Some(b"services: [")), UNKNOWN_STOP);
+        assert_eq!(stop_time_of(None), STOP_MARGIN);
+    }
+}
