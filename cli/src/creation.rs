@@ -181,13 +181,16 @@ impl Attempt<'_> {
 
         let begun = Instant::now();
         step.update("starting");
-        interrupt
-            .guard(self.docker.start_container(container))
-            .await?;
+        interrupt.guard(self.docker.start_container(container)).await?;
         took(self.context, "starting", begun);
         let begun = Instant::now();
         interrupt
-            .guard(lifecycle::wait_ready(self.docker, container, self.name, &mut output))
+            .guard(lifecycle::wait_ready(
+                self.docker,
+                container,
+                self.name,
+                &mut output,
+            ))
             .await?;
         took(self.context, "waiting for the supervisor", begun);
 
@@ -203,12 +206,15 @@ impl Attempt<'_> {
             Err(error) => return Err(error.into()),
         }
         // Both are about a box that exists: a failure of either must not undo it.
-        let (policy, observed) =
-            tokio::join!(self.docker.restart_unless_stopped(container), boxes::observe(self.docker));
+        let (policy, observed) = tokio::join!(
+            self.docker.restart_unless_stopped(container),
+            boxes::observe(self.docker)
+        );
         if let Err(error) = policy {
-            self.context
-                .ui
-                .warning(&format!("{error}: {}; it will not come back by itself", error.cause()));
+            self.context.ui.warning(&format!(
+                "{error}: {}; it will not come back by itself",
+                error.cause()
+            ));
         }
         took(self.context, "renaming, restart policy", begun);
         let info = observed?
@@ -267,8 +273,10 @@ impl Attempt<'_> {
                 .collect(),
         };
         let (stream, writing) = pipe::produce(move |writer| seed.write(writer));
-        let (uploaded, attached) =
-            tokio::join!(self.docker.upload(container, stream), self.docker.attach(container));
+        let (uploaded, attached) = tokio::join!(
+            self.docker.upload(container, stream),
+            self.docker.attach(container)
+        );
         let written = writing
             .await
             .map_err(|error| Failure::failed("cannot pack the project").because(&error))?;

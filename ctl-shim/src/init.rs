@@ -34,17 +34,33 @@ pub fn run(arguments: &[OsString]) -> u8 {
     if std::process::id() != 1 && nix::sys::prctl::set_child_subreaper(true).is_err() {
         complain("cannot become the reaper of orphans");
     }
-    let signals = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+    let signals = [
+        Signal::SIGCHLD,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGHUP,
+    ];
     let signals = SigSet::from_iter(signals);
     // Blocked, so that they wait for us to ask; a child starts with an empty mask all the same.
     if let Err(error) = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None) {
         complain(&format!("cannot block signals: {error}"));
         return 1;
     }
-    let mut init = Init { arguments, daemon: None, stopping: false, wait: FIRST_WAIT, started: Instant::now() };
+    let mut init = Init {
+        arguments,
+        daemon: None,
+        stopping: false,
+        wait: FIRST_WAIT,
+        started: Instant::now(),
+    };
     init.start(false);
     loop {
-        let patience = if init.daemon.is_none() { Some(init.wait) } else { None };
+        let patience = if init.daemon.is_none() {
+            Some(init.wait)
+        } else {
+            None
+        };
         match next_signal(&signals, patience) {
             Some(Signal::SIGCHLD) => init.reap(),
             Some(Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => init.stop(),
@@ -87,7 +103,10 @@ impl Init<'_> {
 
     fn reap(&mut self) {
         while let Some(reaped) = reap::next() {
-            if self.daemon.is_none_or(|daemon| daemon.as_raw().cast_unsigned() != reaped.pid) {
+            if self
+                .daemon
+                .is_none_or(|daemon| daemon.as_raw().cast_unsigned() != reaped.pid)
+            {
                 continue;
             }
             self.daemon = None;
@@ -99,7 +118,10 @@ impl Init<'_> {
                 Exit::Signal(signal) => format!("was ended by signal {signal}"),
             };
             if self.started.elapsed() < LIVED {
-                complain(&format!("the supervisor {how}; next start in {} ms", self.wait.as_millis()));
+                complain(&format!(
+                    "the supervisor {how}; next start in {} ms",
+                    self.wait.as_millis()
+                ));
                 self.lengthen_wait();
             } else {
                 complain(&format!("the supervisor {how}; starting it again"));

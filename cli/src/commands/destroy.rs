@@ -10,11 +10,13 @@ use crate::target::Target;
 
 /// Arguments of `destroy`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Removes the box, its volumes and its records. Files that exist only in the box are gone.
+#[command(
+    after_help = "Removes the box, its volumes and its records. Files that exist only in the box are gone.
 
 Examples:
   agentbox destroy mybox
-  agentbox destroy mybox -f")]
+  agentbox destroy mybox -f"
+)]
 pub struct Arguments {
     /// The box: name, index or id; else the project's only one
     #[arg(value_name = "BOX")]
@@ -46,7 +48,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 ))
                 .hint(format!("agentbox destroy {name} -f")));
             }
-            let question = format!("Remove box `{name}` ({}) and everything in it?", target.info.state);
+            let question = format!(
+                "Remove box `{name}` ({}) and everything in it?",
+                target.info.state
+            );
             if !context.ui.confirm(&question)? {
                 context.ui.status(&format!("box `{name}` stays"));
                 return Ok(Exit::FAILURE);

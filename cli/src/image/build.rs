@@ -16,7 +16,10 @@ use crate::seed::pipe;
 use crate::ui::one_line;
 
 const DOCKERFILE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../images/base/Dockerfile"));
-const BOOTSTRAP: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../images/base/bootstrap.sh"));
+const BOOTSTRAP: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../images/base/bootstrap.sh"
+));
 
 /// How long a registry may take to say its first word.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(10);
@@ -123,9 +126,11 @@ async fn from_packages(
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
     if !cfg!(target_os = "linux") {
-        return Err(Failure::failed("the base image cannot be built here without a registry")
-            .hint("let the engine reach a registry, or docker load an image and agentbox create --image")
-            .into());
+        return Err(
+            Failure::failed("the base image cannot be built here without a registry")
+                .hint("let the engine reach a registry, or docker load an image and agentbox create --image")
+                .into(),
+        );
     }
     let directory = tempfile::Builder::new()
         .prefix("agentbox-image-")

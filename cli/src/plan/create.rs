@@ -76,8 +76,9 @@ pub fn choose_name(given: Option<&str>, project: &str, observed: &Observation) -
 
 /// The failure for a name that is taken.
 pub fn taken(name: &str) -> Failure {
-    Failure::failed(format!("there is a box `{name}` already"))
-        .hint(format!("agentbox start {name}, or agentbox create -n ANOTHER-NAME"))
+    Failure::failed(format!("there is a box `{name}` already")).hint(format!(
+        "agentbox start {name}, or agentbox create -n ANOTHER-NAME"
+    ))
 }
 
 /// Checks that an image can be a box.
@@ -204,7 +205,12 @@ mod tests {
             architecture: "s390x".into(),
             ..image()
         };
-        assert!(check_image("i", &foreign).unwrap_err().message.contains("linux/s390x"));
+        assert!(
+            check_image("i", &foreign)
+                .unwrap_err()
+                .message
+                .contains("linux/s390x")
+        );
         for (path, refused) in [
             ("/workspace", true),
             ("/workspace/", true),

@@ -29,7 +29,9 @@ pub(super) struct DaemonArguments {
 }
 
 pub(super) fn daemon(arguments: DaemonArguments, socket: &Path) -> Result<u8, Failure> {
-    let config = arguments.config.unwrap_or_else(|| arguments.workspace.join(paths::CONFIG_NAME));
+    let config = arguments
+        .config
+        .unwrap_or_else(|| arguments.workspace.join(paths::CONFIG_NAME));
     let absolute = |path: PathBuf| {
         std::path::absolute(&path)
             .map_err(|error| Failure::usage(format!("cannot resolve {}", path.display())).because(&error))

@@ -21,7 +21,12 @@ use output::Output;
 
 /// The supervisor of an agentbox, and the commands that talk to it.
 #[derive(Debug, Parser)]
-#[command(name = "agentbox-ctl", version, propagate_version = false, disable_help_subcommand = true)]
+#[command(
+    name = "agentbox-ctl",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true
+)]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -97,9 +102,12 @@ struct Context {
 impl Context {
     async fn client(&self) -> Result<Client, Failure> {
         Client::connect(&self.socket).await.map_err(|error| {
-            Failure::failed(format!("cannot reach the supervisor at {}", self.socket.display()))
-                .because(&error)
-                .hint("is it running? agentbox-ctl daemon --socket S starts one outside a box")
+            Failure::failed(format!(
+                "cannot reach the supervisor at {}",
+                self.socket.display()
+            ))
+            .because(&error)
+            .hint("is it running? agentbox-ctl daemon --socket S starts one outside a box")
         })
     }
 }
@@ -107,7 +115,9 @@ impl Context {
 /// Runs one command line and says how the process ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = crate::flags::with_environment(Arguments::command());
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Arguments::from_arg_matches(&matches));
+    let parsed = command
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(Output::new(false).usage(&error)),
@@ -134,7 +144,10 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::Reload => on_runtime(units::reload(context)),
         Command::Validate(arguments) => offline::validate(&arguments, context),
         Command::Schema(arguments) => offline::schema(&arguments, context),
-        Command::Version => context.output.line(&format!("agentbox-ctl {}", env!("CARGO_PKG_VERSION"))).map(|()| 0),
+        Command::Version => context
+            .output
+            .line(&format!("agentbox-ctl {}", env!("CARGO_PKG_VERSION")))
+            .map(|()| 0),
         Command::Daemon(arguments) => daemon::daemon(arguments, &context.socket),
         Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),

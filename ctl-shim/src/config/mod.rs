@@ -20,6 +20,8 @@ mod render;
 pub mod schema;
 mod signal;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod text;
 mod walk;
 mod yaml;
@@ -31,6 +33,7 @@ pub use pattern::compile_log_match;
 pub use render::render;
 pub use signal::signal_number;
 
+use crate::failure::Failure;
 use lines::Lines;
 use yaml::Place;
 
@@ -60,6 +63,26 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Every mistake of the file, in its order.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// The configuration, or the failure that shows every mistake and ends a command with exit code 2.
+    /// `file_name` and `source` are what was read.
+    ///
+    /// # Errors
+    /// A [`Failure`] of kind `Usage` whose rendered text is that of [`render`].
+    pub fn into_result(self, file_name: &str, source: &str) -> Result<Config, Failure> {
+        match self.config {
+            Some(config) => Ok(config),
+            None => {
+                let count = self.diagnostics.len();
+                let mistakes = if count == 1 { "mistake" } else { "mistakes" };
+                let mut failure = Failure::usage(format!("{file_name} has {count} {mistakes}"));
+                failure.rendered = Some(render(file_name, source, &self.diagnostics));
+                Err(failure)
+            }
+        }
+    }
 }
 
 /// Reads the text of an `agentbox.yaml`. Empty text is an empty configuration.

@@ -49,6 +49,8 @@ struct Walker<'d, 's> {
     suggestion_budget: usize,
     /// Patterns that compile; a file often has the same one many times.
     good_patterns: HashSet<&'d str>,
+    /// Whether both sections could be read; if not, a need may well name a unit that nobody has seen.
+    knows_all_names: bool,
 }
 
 /// A value and what to call it in a message: `port in ready_when of service "web"`.

@@ -329,6 +329,26 @@ fn refuse_control_characters(source: &str) -> Result<(), Diagnostic> {
     )))
 }
 
+/// Parts of the parser's messages, and what those who meet them have most often done.
+const SYNTAX_HINTS: &[(&str, &str)] = &[
+    ("tab", "indent with spaces"),
+    (
+        "mapping values are not allowed",
+        "text with \": \" in it needs quotes, or a block: command: |",
+    ),
+    (
+        "unknown anchor",
+        "an alias *name needs an &name before it; text that starts with * needs quotes",
+    ),
+    ("unexpected end of stream", "close the quotes"),
+    (
+        "did not find expected ',' or",
+        "close the bracket, or put a comma before this",
+    ),
+    ("did not find expected key", "indent it like the lines above it"),
+    ("simple key expect ':'", "write \"key: value\""),
+];
+
 fn syntax_error(error: &saphyr_parser::ScanError) -> Diagnostic {
     let place = place(Span::empty(*error.marker()));
     if error.info() == "recursion limit exceeded" {
@@ -339,11 +359,11 @@ fn syntax_error(error: &saphyr_parser::ScanError) -> Diagnostic {
         .chars()
         .filter(|character| !character.is_control())
         .collect();
+    let hint = SYNTAX_HINTS.iter().find(|(part, _)| info.contains(part));
     let diagnostic = fatal(place, format!("not valid YAML: {info}"));
-    if info.contains("tab") {
-        diagnostic.with_hint("indent with spaces")
-    } else {
-        diagnostic
+    match hint {
+        Some((_, hint)) => diagnostic.with_hint(*hint),
+        None => diagnostic,
     }
 }
 
