@@ -32,7 +32,10 @@ fn rerun_if_changed(variable: &str, workspace: &Path) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "cargo reads a build script's instructions from its stdout")]
+#[expect(
+    clippy::print_stdout,
+    reason = "cargo reads a build script's instructions from its stdout"
+)]
 fn instruct(instruction: &str) {
     println!("cargo::{instruction}");
 }
@@ -44,7 +47,14 @@ fn build(workspace: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(workspace)
-        .args(["build", "--locked", "--package", "agentbox-ctl", "--bin", "agentbox-ctl"])
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "agentbox-ctl",
+            "--bin",
+            "agentbox-ctl",
+        ])
         .args(["--profile", "supervisor", "--target", &target, "--target-dir"])
         .arg(&directory);
     for (name, _) in env::vars_os() {
@@ -53,7 +63,10 @@ fn build(workspace: &Path) -> Result<PathBuf, Box<dyn Error>> {
             cargo.env_remove(text);
         }
     }
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
+    cargo.env(
+        "RUSTFLAGS",
+        "-C target-feature=+crt-static -C relocation-model=static",
+    );
     let result = cargo.output()?;
     if !result.status.success() {
         return Err(format!(
@@ -77,17 +90,38 @@ fn target() -> Result<String, Box<dyn Error>> {
         return Ok(musl);
     }
     if env::var("CARGO_CFG_TARGET_OS")? != "linux" {
-        return Err("the supervisor runs on Linux: set AGENTBOX_CTL_BINARY to one that was built there".into());
+        return Err(
+            "the supervisor runs on Linux: set AGENTBOX_CTL_BINARY to one that was built there".into(),
+        );
     }
     Ok(format!("{architecture}-unknown-linux-gnu"))
 }
 
 /// What cargo sets for build scripts, or a person for the outer build alone.
 fn is_of_the_outer_build(variable: &str) -> bool {
-    let kept = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TARGET_X86", "CARGO_TARGET_AARCH"];
+    let kept = [
+        "CARGO_HOME",
+        "CARGO_NET_",
+        "CARGO_HTTP_",
+        "CARGO_REGISTR",
+        "CARGO_TARGET_X86",
+        "CARGO_TARGET_AARCH",
+    ];
     let named = [
-        "DEBUG", "HOST", "NUM_JOBS", "OPT_LEVEL", "OUT_DIR", "PROFILE", "RUSTC", "RUSTC_LINKER",
-        "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC", "RUSTFLAGS", "TARGET", "MAKEFLAGS", "MFLAGS",
+        "DEBUG",
+        "HOST",
+        "NUM_JOBS",
+        "OPT_LEVEL",
+        "OUT_DIR",
+        "PROFILE",
+        "RUSTC",
+        "RUSTC_LINKER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOC",
+        "RUSTFLAGS",
+        "TARGET",
+        "MAKEFLAGS",
+        "MFLAGS",
     ];
     named.contains(&variable)
         || (variable.starts_with("CARGO") && !kept.iter().any(|prefix| variable.starts_with(prefix)))

@@ -44,9 +44,8 @@ impl Interrupt {
     /// # Errors
     /// A system that refuses handlers.
     pub fn new() -> Result<Self, Failure> {
-        let take = |kind| {
-            signal(kind).map_err(|error| Failure::failed("cannot take signals").because(&error))
-        };
+        let take =
+            |kind| signal(kind).map_err(|error| Failure::failed("cannot take signals").because(&error));
         Ok(Self {
             interrupt: take(SignalKind::interrupt())?,
             terminate: take(SignalKind::terminate())?,

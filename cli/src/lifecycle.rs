@@ -243,8 +243,11 @@ pub async fn remove(docker: &Docker, container: &str, id: &str) -> Result<(), Fa
 
 /// What to say about a box that the engine could not end.
 pub fn dead(info: &BoxInfo) -> Failure {
-    Failure::failed(format!("box `{}` is dead: the engine could not end it", info.name))
-        .hint(format!("agentbox destroy {}", info.name))
+    Failure::failed(format!(
+        "box `{}` is dead: the engine could not end it",
+        info.name
+    ))
+    .hint(format!("agentbox destroy {}", info.name))
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ pub fn of_project(project: &Project) -> Result<ValidFile, Failure> {
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    let cannot = |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(&error);
+    let cannot =
+        |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(&error);
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(cannot(error)),
@@ -100,9 +101,17 @@ mod tests {
 
     #[test]
     fn mistakes_are_a_usage_failure_with_their_places() {
-        let failure = validate(b"services:\n  web:\n    command: x\n    needs: [nope]\n", "agentbox.yaml").unwrap_err();
+        let failure = validate(
+            b"services:\n  web:\n    command: x\n    needs: [nope]\n",
+            "agentbox.yaml",
+        )
+        .unwrap_err();
         assert_eq!(failure.kind.exit_code(), 2);
-        assert!(failure.render().starts_with("error: agentbox.yaml:4:13: "), "{}", failure.render());
+        assert!(
+            failure.render().starts_with("error: agentbox.yaml:4:13: "),
+            "{}",
+            failure.render()
+        );
     }
 
     #[test]

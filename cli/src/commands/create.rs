@@ -88,7 +88,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
-        let made = match creation::create(context, &docker, &project, config, &settings, &mut interrupt).await {
+        let made = match creation::create(context, &docker, &project, config, &settings, &mut interrupt).await
+        {
             Ok(made) => made,
             Err(Stopped::Failed(failure)) => return Err(failure),
             Err(Stopped::Interrupted) => {
@@ -117,13 +118,16 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 
 fn report(context: &Context, made: &Made) -> Result<(), Failure> {
     let info = &made.info;
-    context
-        .ui
-        .status(&format!("box `{}` is running, made from {}", info.name, info.project));
+    context.ui.status(&format!(
+        "box `{}` is running, made from {}",
+        info.name, info.project
+    ));
     if made.exposes
         && let Some(url) = &info.url
     {
-        context.ui.status(&format!("its web service will answer at {url}"));
+        context
+            .ui
+            .status(&format!("its web service will answer at {url}"));
     }
     if context.json {
         context.ui.json(info)
@@ -155,7 +159,9 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
             .iter()
             .find(|(other, target)| other == name || target == path);
         if same.is_some() {
-            return Err(Failure::usage(format!("volume {name}:{path} is given twice in part")));
+            return Err(Failure::usage(format!(
+                "volume {name}:{path} is given twice in part"
+            )));
         }
     }
     // The last one wins, as in an environment.

@@ -15,11 +15,13 @@ use crate::ui::one_line;
 
 /// Arguments of `df`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Sizes of boxes and volumes are their own; those of images include layers that others share.
+#[command(
+    after_help = "Sizes of boxes and volumes are their own; those of images include layers that others share.
 
 Examples:
   agentbox df
-  agentbox df --json")]
+  agentbox df --json"
+)]
 pub struct Arguments {}
 
 /// One thing that takes space.
@@ -106,7 +108,12 @@ fn table(rows: &[Row]) -> String {
         ]
     }));
     let total = rows.iter().map(|row| row.bytes).sum();
-    lines.push(vec!["total".to_owned(), "-".to_owned(), "-".to_owned(), human(total)]);
+    lines.push(vec![
+        "total".to_owned(),
+        "-".to_owned(),
+        "-".to_owned(),
+        human(total),
+    ]);
     align(&lines)
 }
 

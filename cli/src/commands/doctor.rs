@@ -16,11 +16,13 @@ const OLDEST_API: u32 = 41;
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 all is well, 1 something needs a fix, 4 the engine cannot be reached.
+#[command(
+    after_help = "Exit codes: 0 all is well, 1 something needs a fix, 4 the engine cannot be reached.
 
 Examples:
   agentbox doctor
-  agentbox --engine ssh://me@server doctor")]
+  agentbox --engine ssh://me@server doctor"
+)]
 pub struct Arguments {}
 
 /// How one thing is.
@@ -154,15 +156,26 @@ async fn engine(address: &EngineAddress, checks: &mut Vec<Check>) -> bool {
 
 /// What an engine's own words mean for boxes.
 fn about(information: &EngineInformation) -> Vec<Check> {
-    let mut checks = vec![Check::ok("engine", format!("Docker {} answers", information.version))];
+    let mut checks = vec![Check::ok(
+        "engine",
+        format!("Docker {} answers", information.version),
+    )];
     let minor = information
         .api_version
         .split_once('.')
         .and_then(|(_, minor)| minor.parse::<u32>().ok());
-    let api = format!("{} (oldest {})", information.api_version, information.oldest_api_version);
+    let api = format!(
+        "{} (oldest {})",
+        information.api_version, information.oldest_api_version
+    );
     checks.push(match minor {
         Some(minor) if minor >= OLDEST_API => Check::ok("API version", api),
-        _ => Check::new("API version", Verdict::Problem, api, Some("install Docker 20.10 or newer")),
+        _ => Check::new(
+            "API version",
+            Verdict::Problem,
+            api,
+            Some("install Docker 20.10 or newer"),
+        ),
     });
     let platform = format!("{}/{}", information.os, information.architecture);
     checks.push(

@@ -34,12 +34,14 @@ enum Command {
 
 /// Arguments of `image build`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Without a registry it installs Debian packages into a new root file system with mmdebstrap, as
+#[command(
+    after_help = "Without a registry it installs Debian packages into a new root file system with mmdebstrap, as
 root on Debian; that takes a minute.
 
 Examples:
   agentbox image build
-  agentbox image build --tag mine/base:1")]
+  agentbox image build --tag mine/base:1"
+)]
 struct BuildArguments {
     /// Tag of the image
     #[arg(long, value_name = "REF", default_value = image::DEFAULT)]

@@ -14,11 +14,13 @@ use crate::ui::one_line;
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The index and any beginning of the id, from four characters on, name a box too.
+#[command(
+    after_help = "The index and any beginning of the id, from four characters on, name a box too.
 
 Examples:
   agentbox list
-  agentbox list -g --json")]
+  agentbox list -g --json"
+)]
 pub struct Arguments {
     /// The boxes of all projects
     #[arg(short, long)]

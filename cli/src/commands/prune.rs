@@ -76,16 +76,19 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 
 fn agreed(context: &Context, leftovers: &Leftovers) -> Result<bool, Failure> {
     for half in &leftovers.half_made {
-        context
-            .ui
-            .status(&format!("half-made box `{}` ({})", one_line(&half.name), one_line(&half.id)));
+        context.ui.status(&format!(
+            "half-made box `{}` ({})",
+            one_line(&half.name),
+            one_line(&half.id)
+        ));
     }
     for volume in &leftovers.volumes {
         context.ui.status(&format!("volume {}", one_line(volume)));
     }
     if !context.ui.is_interactive() {
         return Err(
-            Failure::usage("without a terminal nobody can say whether these may go").hint("agentbox prune -f"),
+            Failure::usage("without a terminal nobody can say whether these may go")
+                .hint("agentbox prune -f"),
         );
     }
     context.ui.confirm("Remove all of this?")

@@ -63,7 +63,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         if let Err(stopped) = lifecycle::start(context, &target.docker, &stopped, &mut interrupt).await {
             return start::ended(context, &target, stopped);
         }
-        context.ui.status(&format!("box `{}` is running", target.info.name));
+        context
+            .ui
+            .status(&format!("box `{}` is running", target.info.name));
         start::finish(context, &target).await?;
         start::wait_for(context, &target, arguments.wait, Vec::new()).await
     })

@@ -16,7 +16,10 @@ use crate::seed::pipe;
 use crate::ui::one_line;
 
 const DOCKERFILE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../images/base/Dockerfile"));
-const BOOTSTRAP: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../images/base/bootstrap.sh"));
+const BOOTSTRAP: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../images/base/bootstrap.sh"
+));
 
 /// How long a registry may take to say its first word.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(10);
@@ -84,11 +87,7 @@ async fn from_dockerfile(
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
     let step = context.ui.step("building the base image");
-    let text = format!(
-        "{DOCKERFILE}\nLABEL {}=base {}=1000:1000\n",
-        label::IMAGE,
-        label::IMAGE_USER
-    );
+    let text = format!("{DOCKERFILE}\nLABEL {}=base\n", label::IMAGE);
     let archive = dockerfile_context(&text)
         .map_err(|error| Failure::failed("cannot pack the Dockerfile").because(&error))?;
     let mut last = LastLines::default();
@@ -123,9 +122,11 @@ async fn from_packages(
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
     if !cfg!(target_os = "linux") {
-        return Err(Failure::failed("the base image cannot be built here without a registry")
-            .hint("let the engine reach a registry, or docker load an image and agentbox create --image")
-            .into());
+        return Err(
+            Failure::failed("the base image cannot be built here without a registry")
+                .hint("let the engine reach a registry, or docker load an image and agentbox create --image")
+                .into(),
+        );
     }
     let directory = tempfile::Builder::new()
         .prefix("agentbox-image-")
@@ -208,7 +209,6 @@ fn changes() -> Vec<String> {
         "WORKDIR /workspace".to_owned(),
         "CMD [\"bash\"]".to_owned(),
         format!("LABEL {}=base", label::IMAGE),
-        format!("LABEL {}=1000:1000", label::IMAGE_USER),
     ]
 }
 

@@ -60,7 +60,10 @@ pub fn cpus(text: &str) -> Result<i64, String> {
 /// # Errors
 /// Text for the person who wrote it.
 pub fn pids(text: &str) -> Result<i64, String> {
-    let number: i64 = text.trim().parse().map_err(|_| format!("`{text}` is no whole number"))?;
+    let number: i64 = text
+        .trim()
+        .parse()
+        .map_err(|_| format!("`{text}` is no whole number"))?;
     if !(LEAST_PIDS..=4_194_304).contains(&number) {
         return Err(format!("the limit is from {LEAST_PIDS} to 4194304"));
     }
@@ -81,10 +84,16 @@ pub fn volume(text: &str) -> Result<(String, String), String> {
         ));
     }
     let inner = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
-    if !name.starts_with(|first: char| first.is_ascii_alphanumeric()) || !name.chars().all(inner) || name.len() > 64 {
-        return Err(format!("`{name}` is no volume name: use letters, digits, _, . and -"));
+    if !name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        || !name.chars().all(inner)
+        || name.len() > 64
+    {
+        return Err(format!(
+            "`{name}` is no volume name: use letters, digits, _, . and -"
+        ));
     }
-    let path = clean_path(path).ok_or_else(|| format!("`{path}` is not an absolute path without . and .."))?;
+    let path =
+        clean_path(path).ok_or_else(|| format!("`{path}` is not an absolute path without . and .."))?;
     if let Some(covered) = covered(&path) {
         return Err(format!("a volume at {path} would cover {covered}"));
     }
@@ -94,7 +103,11 @@ pub fn volume(text: &str) -> Result<(String, String), String> {
 /// The path of the box's own that a mount at `path` would cover, if any.
 pub fn covered(path: &str) -> Option<&'static str> {
     let inside = |outer: &str, inner: &str| {
-        inner == outer || outer == "/" || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+        inner == outer
+            || outer == "/"
+            || inner
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.starts_with('/'))
     };
     [paths::WORKSPACE, paths::STATE, paths::BINARY, paths::LOGS]
         .into_iter()
@@ -124,7 +137,9 @@ fn clean_path(path: &str) -> Option<String> {
 /// Text for the person who wrote it.
 pub fn network(text: &str) -> Result<String, String> {
     if text == "host" || text.starts_with("container:") {
-        return Err(format!("`{text}` would give the box a network that is not its own"));
+        return Err(format!(
+            "`{text}` would give the box a network that is not its own"
+        ));
     }
     let inner = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
     if text.is_empty() || !text.chars().all(inner) {
@@ -140,7 +155,11 @@ pub fn network(text: &str) -> Result<String, String> {
 pub fn capability(text: &str) -> Result<String, String> {
     let name = text.to_ascii_uppercase();
     let name = name.strip_prefix("CAP_").unwrap_or(&name);
-    if name.is_empty() || !name.chars().all(|character| character.is_ascii_uppercase() || character == '_') {
+    if name.is_empty()
+        || !name
+            .chars()
+            .all(|character| character.is_ascii_uppercase() || character == '_')
+    {
         return Err(format!("`{text}` is no capability: write it like SYS_PTRACE"));
     }
     Ok(name.to_owned())

@@ -132,7 +132,12 @@ impl Archive<'_> {
     }
 
     /// A file that may change while it is read: exactly `size` bytes come, as the header says.
-    fn sized(&mut self, header: &mut tar::Header, path: &std::path::Path, content: impl Read) -> io::Result<()> {
+    fn sized(
+        &mut self,
+        header: &mut tar::Header,
+        path: &std::path::Path,
+        content: impl Read,
+    ) -> io::Result<()> {
         let size = header.size()?;
         self.builder
             .append_data(header, path, content.chain(io::repeat(0)).take(size))

@@ -67,7 +67,9 @@ pub fn produce<T: Send + 'static>(
         });
         if let Err(failure) = &result {
             // A reader that has gone needs no error.
-            let _ = writer.sender.blocking_send(Err(io::Error::other(failure.message.clone())));
+            let _ = writer
+                .sender
+                .blocking_send(Err(io::Error::other(failure.message.clone())));
         }
         result
     });

@@ -68,7 +68,10 @@ fn one(
     } else if kind.is_symlink() {
         tar::EntryType::Symlink
     } else {
-        warn(report, format!("left out {}: not a file, directory or link", inside.display()));
+        warn(
+            report,
+            format!("left out {}: not a file, directory or link", inside.display()),
+        );
         return Ok(());
     };
     let size = if kind.is_file() { metadata.len() } else { 0 };
@@ -206,7 +209,16 @@ mod tests {
             .collect();
         assert_eq!(
             in_workspace,
-            [".gitignore", ".hidden", "agentbox.yaml", "cache/", "link", "script", "sub", "sub/file"]
+            [
+                ".gitignore",
+                ".hidden",
+                "agentbox.yaml",
+                "cache/",
+                "link",
+                "script",
+                "sub",
+                "sub/file"
+            ]
         );
         assert_eq!(entries["workspace/agentbox.yaml"].content, b"services: {}\n");
         assert_eq!(entries["workspace/script"].mode, 0o755);
@@ -221,7 +233,10 @@ mod tests {
             entries["usr/local/bin/agentbox-ctl"].content.len(),
             crate::supervisor_binary::BYTES.len()
         );
-        assert_eq!(report.warnings, ["left out socket: not a file, directory or link"]);
+        assert_eq!(
+            report.warnings,
+            ["left out socket: not a file, directory or link"]
+        );
         assert_eq!(report.files, 5);
     }
 }
