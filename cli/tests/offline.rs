@@ -235,6 +235,22 @@ fn help_is_data_and_shows_examples() {
 }
 
 #[test]
+fn the_schema_is_json_and_the_modeline_leads_to_it() {
+    let environment = Environment::new();
+    let run = environment.run(&["schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let run = environment.run(&["schema", "--modeline"]);
+    assert!(
+        run.stdout.starts_with("# yaml-language-server: $schema=https://"),
+        "{}",
+        run.stdout
+    );
+    let run = environment.run(&["schema", "--modeline", "--file", "/s.json"]);
+    assert_eq!(run.stdout, "# yaml-language-server: $schema=file:///s.json\n");
+}
+
+#[test]
 fn completion_knows_the_commands() {
     let environment = Environment::new();
     for shell in ["bash", "zsh", "fish"] {

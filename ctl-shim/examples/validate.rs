@@ -19,7 +19,11 @@ fn main() -> std::io::Result<ExitCode> {
         loaded = load_bytes(&bytes, &LoadOptions::default());
     }
     let mut output = std::io::stdout().lock();
-    write!(output, "{}", render(&path, &String::from_utf8_lossy(&bytes), &loaded.diagnostics))?;
+    write!(
+        output,
+        "{}",
+        render(&path, &String::from_utf8_lossy(&bytes), &loaded.diagnostics)
+    )?;
     if repetitions > 1 {
         writeln!(output, "{:?} each", start.elapsed() / (repetitions - 1))?;
     }

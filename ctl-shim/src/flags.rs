@@ -12,7 +12,11 @@ pub fn with_environment(command: clap::Command) -> clap::Command {
             };
             let switch = matches!(argument.get_action(), ArgAction::SetTrue);
             let argument = argument.env(variable).hide_env(true);
-            if switch { argument.value_parser(FalseyValueParser::new()) } else { argument }
+            if switch {
+                argument.value_parser(FalseyValueParser::new())
+            } else {
+                argument
+            }
         })
         .mut_subcommands(with_environment)
 }

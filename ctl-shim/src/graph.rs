@@ -246,3 +246,109 @@ fn peel(before: &[Vec<usize>], after: &[Vec<usize>]) -> Vec<usize> {
     }
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{LoadOptions, load};
+
+    fn config(source: &str) -> Config {
+        load(source, &LoadOptions::default()).config.expect("a good file")
+    }
+
+    #[test]
+    fn a_configuration_becomes_a_graph() {
+        let config = config(
+            "services:\n  web: {command: x, needs: [migrate, db, rigbox-svc-q]}\n  db: {command: x}\n\
+             tasks:\n  install: {command: x}\n  migrate: {command: x, needs: [install, db]}\n",
+        );
+        let names = |units: &[usize]| -> Vec<String> {
+            units
+                .iter()
+                .map(|&unit| config.units[unit].name.clone())
+                .collect()
+        };
+        let graph = Graph::new(&config);
+        assert_eq!(graph.len(), 4);
+        assert_eq!(names(graph.needs(0)), ["migrate", "db"]);
+        assert_eq!(names(graph.dependents(1)), ["web", "migrate"]);
+        assert_eq!(names(&graph.start_order()), ["db", "install", "migrate", "web"]);
+        assert_eq!(names(&graph.stop_order()), ["web", "migrate", "db", "install"]);
+        assert_eq!(names(&graph.all_needs(0)), ["db", "install", "migrate"]);
+        assert_eq!(graph.stop_layers(), [vec![0], vec![3], vec![1, 2]]);
+        assert_eq!(graph.cycles(), Vec::<Vec<usize>>::new());
+        assert_eq!((graph.needs(9), graph.dependents(9)), (&[][..], &[][..]));
+    }
+
+    #[test]
+    fn the_longest_stop_follows_the_slowest_chain() {
+        let config = config(
+            "services:\n  a: {command: x, stop_timeout_ms: 1000, needs: [b]}\n  b: {command: x, stop_timeout_ms: 2000}\n  \
+             c: {command: x, stop_timeout_ms: 2500}\n",
+        );
+        assert_eq!(longest_stop(&config), Duration::from_millis(3000));
+        assert_eq!(longest_stop(&Config::default()), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_task_in_a_chain_counts_as_long_as_it_may_take() {
+        let config = config(
+            "services:\n  a: {command: x, stop_timeout_ms: 1, needs: [t]}\n  b: {command: x, stop_timeout_ms: 2}\n\
+             tasks: {t: {command: x, needs: [b]}}\n",
+        );
+        assert_eq!(longest_stop(&config), Duration::from_millis(10_003));
+    }
+
+    #[test]
+    fn each_knot_gives_one_cycle() {
+        // 0 -> 1 -> 2 -> 0 with a shortcut 1 -> 0; 3 needs itself; 4 only needs a knot.
+        let graph = Graph::from_needs(vec![vec![1], vec![2, 0], vec![0], vec![3], vec![0]]);
+        assert_eq!(graph.cycles(), [vec![0, 1], vec![3]]);
+        assert_eq!(graph.start_order(), Vec::<usize>::new());
+    }
+
+    fn any_needs() -> impl Strategy<Value = Vec<Vec<usize>>> {
+        (0..12_usize).prop_flat_map(|count| {
+            prop::collection::vec(prop::collection::vec(0..count.max(1) + 1, 0..4), count)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn orders_respect_needs(mut needs in any_needs()) {
+            for (unit, needed) in needs.iter_mut().enumerate() {
+                needed.retain(|&need| need < unit);
+            }
+            let graph = Graph::from_needs(needs);
+            let position = |order: &[usize], unit| order.iter().position(|&other| other == unit);
+            let (start, stop, layers) = (graph.start_order(), graph.stop_order(), graph.stop_layers());
+            prop_assert_eq!((start.len(), stop.len(), layers.concat().len()), (graph.len(), graph.len(), graph.len()));
+            for unit in 0..graph.len() {
+                for &need in graph.needs(unit) {
+                    prop_assert!(graph.dependents(need).contains(&unit));
+                    prop_assert!(position(&start, need) < position(&start, unit));
+                    prop_assert!(position(&stop, unit) < position(&stop, need));
+                    let layer = |unit| layers.iter().position(|layer| layer.contains(&unit));
+                    prop_assert!(layer(unit) < layer(need));
+                }
+            }
+            prop_assert!(graph.cycles().is_empty());
+        }
+
+        #[test]
+        fn cycles_are_found_and_closed(needs in any_needs()) {
+            let graph = Graph::from_needs(needs);
+            let cycles = graph.cycles();
+            prop_assert_eq!(cycles.is_empty(), graph.start_order().len() == graph.len());
+            let mut seen = std::collections::HashSet::new();
+            for cycle in cycles {
+                for (index, &unit) in cycle.iter().enumerate() {
+                    prop_assert!(graph.needs(unit).contains(&cycle[(index + 1) % cycle.len()]));
+                    prop_assert!(seen.insert(unit), "a unit in two cycles");
+                }
+            }
+        }
+    }
+}

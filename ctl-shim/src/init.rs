@@ -1,1 +1,164 @@
-//! Filled in below.
+//! PID 1 of a box: starts the supervisor, reaps orphans, passes on the order to stop.
+//!
+//! ```text
+//! init (PID 1) ── starts ──► agentbox-ctl daemon ── starts ──► units
+//!    │  ▲                        │
+//!    │  └── SIGCHLD: reap ───────┘ died? start it again, with --resume
+//!    └── SIGTERM, SIGINT, SIGQUIT ──► SIGTERM to the daemon; when it has ended, so does the box
+//! ```
+//!
+//! It is a process of its own so that reaping orphans can never take an exit status from the supervisor, and it is
+//! synchronous: it waits for signals and needs next to no memory.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::unistd::Pid;
+
+use crate::process::reap::{self, Exit};
+
+/// A daemon that lived for less has failed to start.
+const LIVED: Duration = Duration::from_secs(1);
+/// First wait before the start after a failed one; doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// Longest wait between two starts.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Runs until a signal asks for the end and the daemon has ended; returns the exit code. `arguments` go to
+/// `agentbox-ctl daemon`.
+pub fn run(arguments: &[OsString]) -> u8 {
+    if std::process::id() != 1 && nix::sys::prctl::set_child_subreaper(true).is_err() {
+        complain("cannot become the reaper of orphans");
+    }
+    let signals = [
+        Signal::SIGCHLD,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGHUP,
+    ];
+    let signals = SigSet::from_iter(signals);
+    // Blocked, so that they wait for us to ask; a child starts with an empty mask all the same.
+    if let Err(error) = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None) {
+        complain(&format!("cannot block signals: {error}"));
+        return 1;
+    }
+    let mut init = Init {
+        arguments,
+        daemon: None,
+        stopping: false,
+        wait: FIRST_WAIT,
+        started: Instant::now(),
+    };
+    init.start(false);
+    loop {
+        let patience = if init.daemon.is_none() {
+            Some(init.wait)
+        } else {
+            None
+        };
+        match next_signal(&signals, patience) {
+            Some(Signal::SIGCHLD) => init.reap(),
+            Some(Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => init.stop(),
+            Some(_) => {}
+            None if init.daemon.is_none() && !init.stopping => init.start(true),
+            None => {}
+        }
+        if init.stopping && init.daemon.is_none() {
+            // What is left in a container ends with its PID 1.
+            return 0;
+        }
+    }
+}
+
+struct Init<'a> {
+    arguments: &'a [OsString],
+    daemon: Option<Pid>,
+    stopping: bool,
+    /// How long to wait before the next start.
+    wait: Duration,
+    started: Instant,
+}
+
+impl Init<'_> {
+    fn start(&mut self, resume: bool) {
+        self.started = Instant::now();
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("daemon").args(self.arguments);
+        if resume {
+            command.arg("--resume");
+        }
+        match command.spawn() {
+            Ok(child) => self.daemon = Some(Pid::from_raw(child.id().cast_signed())),
+            Err(error) => {
+                complain(&format!("cannot start the supervisor: {error}"));
+                self.lengthen_wait();
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Some(reaped) = reap::next() {
+            if self
+                .daemon
+                .is_none_or(|daemon| daemon.as_raw().cast_unsigned() != reaped.pid)
+            {
+                continue;
+            }
+            self.daemon = None;
+            if self.stopping {
+                continue;
+            }
+            let how = match reaped.exit {
+                Exit::Code(code) => format!("exited with code {code}"),
+                Exit::Signal(signal) => format!("was ended by signal {signal}"),
+            };
+            if self.started.elapsed() < LIVED {
+                complain(&format!(
+                    "the supervisor {how}; next start in {} ms",
+                    self.wait.as_millis()
+                ));
+                self.lengthen_wait();
+            } else {
+                complain(&format!("the supervisor {how}; starting it again"));
+                self.wait = FIRST_WAIT;
+                self.start(true);
+            }
+        }
+    }
+
+    fn lengthen_wait(&mut self) {
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        if let Some(daemon) = self.daemon {
+            // It may have ended already; its SIGCHLD is then on the way.
+            let _ = kill(daemon, Signal::SIGTERM);
+        }
+    }
+}
+
+/// Waits for one of `signals`, at most for `patience`.
+fn next_signal(signals: &SigSet, patience: Option<Duration>) -> Option<Signal> {
+    let timeout = patience.map(|patience| libc::timespec {
+        tv_sec: patience.as_secs().cast_signed(),
+        tv_nsec: patience.subsec_nanos().into(),
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the set and the timeout outlive the call; no information about the signal is asked for.
+    #[expect(unsafe_code, reason = "nix has no sigtimedwait")]
+    let number = unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), timeout) };
+    Signal::try_from(number).ok()
+}
+
+/// Says what is wrong where `docker logs` shows it.
+fn complain(text: &str) {
+    // Nobody is left to be told when stderr is gone.
+    let _ = writeln!(io::stderr(), "agentbox-ctl init: {text}");
+}

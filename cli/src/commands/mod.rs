@@ -15,6 +15,7 @@ pub mod prune;
 pub mod reload;
 pub mod restart;
 pub mod run_task;
+pub mod schema;
 pub mod shell;
 pub mod start;
 pub mod status;
@@ -123,6 +124,8 @@ pub enum Command {
     Prune(prune::Arguments),
     /// Check an agentbox.yaml; needs no Docker
     Validate(validate::Arguments),
+    /// Print the JSON Schema of agentbox.yaml; needs no Docker
+    Schema(schema::Arguments),
     /// Print a completion script for a shell
     Completion(completion::Arguments),
 }
@@ -156,6 +159,7 @@ impl Command {
             Self::Df(arguments) => df::run(&arguments, context),
             Self::Prune(arguments) => prune::run(&arguments, context),
             Self::Validate(arguments) => validate::run(&arguments, context),
+            Self::Schema(arguments) => schema::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),
         }
     }

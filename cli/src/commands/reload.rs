@@ -27,8 +27,8 @@ pub struct Arguments {
     /// First copy the host's agentbox.yaml into the box
     #[arg(long)]
     push: bool,
-    /// Push even where the box's copy was edited since
-    #[arg(long, requires = "push")]
+    /// With --push: even where the box's copy was edited since
+    #[arg(long)]
     force: bool,
 }
 

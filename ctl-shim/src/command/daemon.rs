@@ -1,5 +1,6 @@
 //! The commands that run in a box: the supervisor, PID 1, and the process behind an exec.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -28,7 +29,9 @@ pub(super) struct DaemonArguments {
 }
 
 pub(super) fn daemon(arguments: DaemonArguments, socket: &Path) -> Result<u8, Failure> {
-    let config = arguments.config.unwrap_or_else(|| arguments.workspace.join(paths::CONFIG_NAME));
+    let config = arguments
+        .config
+        .unwrap_or_else(|| arguments.workspace.join(paths::CONFIG_NAME));
     let absolute = |path: PathBuf| {
         std::path::absolute(&path)
             .map_err(|error| Failure::usage(format!("cannot resolve {}", path.display())).because(&error))
@@ -42,4 +45,18 @@ pub(super) fn daemon(arguments: DaemonArguments, socket: &Path) -> Result<u8, Fa
         resume: arguments.resume,
     };
     supervisor::run(options, &mut std::io::stdout()).map(|()| 0)
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// Arguments of the supervisor
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    arguments: Vec<OsString>,
+}
+
+/// Runs as PID 1. The socket goes on to the supervisor, like every other argument.
+pub(super) fn init(arguments: &InitArguments, socket: &Path) -> u8 {
+    let mut all: Vec<OsString> = vec!["--socket".into(), socket.into()];
+    all.extend(arguments.arguments.iter().cloned());
+    crate::init::run(&all)
 }

@@ -23,7 +23,9 @@ pub(super) struct StatusArguments {
 pub(super) async fn status(arguments: &StatusArguments, context: &Context) -> Result<u8, Failure> {
     let client = context.client().await?;
     let show = async || {
-        let Answer::Status(report) = client.ask(&Request::Status).await? else { return Err(unexpected()) };
+        let Answer::Status(report) = client.ask(&Request::Status).await? else {
+            return Err(unexpected());
+        };
         if context.json {
             context.output.json(&report)
         } else {
@@ -32,7 +34,11 @@ pub(super) async fn status(arguments: &StatusArguments, context: &Context) -> Re
     };
     show().await?;
     if arguments.watch {
-        let request = Request::Events { after: None, since: Some(Timestamp::now()), follow: true };
+        let request = Request::Events {
+            after: None,
+            since: Some(Timestamp::now()),
+            follow: true,
+        };
         let mut call = client.call(&request).await?;
         loop {
             call.next().await?;
@@ -74,13 +80,18 @@ pub(super) async fn logs(arguments: &LogsArguments, context: &Context) -> Result
     let merged = if arguments.units.len() == 1 {
         None
     } else if arguments.units.is_empty() {
-        let Answer::Status(report) = client.ask(&Request::Status).await? else { return Err(unexpected()) };
+        let Answer::Status(report) = client.ask(&Request::Status).await? else {
+            return Err(unexpected());
+        };
         Some(report.names())
     } else {
         Some(arguments.units.clone())
     };
     let mut marker = Marker::new(merged, arguments.timestamps, |text, _| text.to_owned());
-    let request = Request::Logs { units: arguments.units.clone(), range };
+    let request = Request::Logs {
+        units: arguments.units.clone(),
+        range,
+    };
     let mut call = client.call(&request).await?;
     let mut head = None;
     loop {
@@ -88,7 +99,9 @@ pub(super) async fn logs(arguments: &LogsArguments, context: &Context) -> Result
             Part::Item(Item::Log(chunk)) => head = Some(chunk),
             Part::Data(bytes) => {
                 let head = head.take().ok_or_else(unexpected)?;
-                context.output.bytes(&marker.mark(&head.unit, head.time, &bytes))?;
+                context
+                    .output
+                    .bytes(&marker.mark(&head.unit, head.time, &bytes))?;
             }
             Part::Done(_) => return Ok(0),
             Part::Item(Item::Event(_)) => return Err(unexpected()),
@@ -108,9 +121,19 @@ pub(super) struct EventsArguments {
 
 pub(super) async fn events(arguments: &EventsArguments, context: &Context) -> Result<u8, Failure> {
     let after = arguments.since.as_deref().and_then(|text| text.parse().ok());
-    let since = if after.is_some() { None } else { since(arguments.since.as_deref())? };
+    let since = if after.is_some() {
+        None
+    } else {
+        since(arguments.since.as_deref())?
+    };
     let client = context.client().await?;
-    let mut call = client.call(&Request::Events { after, since, follow: arguments.follow }).await?;
+    let mut call = client
+        .call(&Request::Events {
+            after,
+            since,
+            follow: arguments.follow,
+        })
+        .await?;
     loop {
         match call.next().await? {
             Part::Item(Item::Event(event)) if context.json => context.output.json(&event)?,
@@ -147,7 +170,10 @@ pub(super) async fn until_ready(
     limit: Duration,
     context: &Context,
 ) -> Result<u8, Failure> {
-    let request = Request::Wait { units: units.clone(), progress: false };
+    let request = Request::Wait {
+        units: units.clone(),
+        progress: false,
+    };
     match tokio::time::timeout(limit, client.ask(&request)).await {
         Ok(Ok(Answer::Waited(report))) => {
             if context.json {

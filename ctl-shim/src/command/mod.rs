@@ -21,7 +21,12 @@ use output::Output;
 
 /// The supervisor of an agentbox, and the commands that talk to it.
 #[derive(Debug, Parser)]
-#[command(name = "agentbox-ctl", version, propagate_version = false, disable_help_subcommand = true)]
+#[command(
+    name = "agentbox-ctl",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true
+)]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -73,10 +78,15 @@ enum Command {
     Reload,
     /// Check an agentbox.yaml
     Validate(offline::ValidateArguments),
+    /// Print the JSON Schema of agentbox.yaml
+    Schema(offline::SchemaArguments),
     /// Print the version
     Version,
     /// Run the supervisor in the foreground
     Daemon(daemon::DaemonArguments),
+    /// Run as PID 1 of a box: start the supervisor, reap, forward signals
+    #[command(hide = true)]
+    Init(daemon::InitArguments),
     /// Bridge stdin and stdout to the supervisor's socket
     #[command(hide = true)]
     Connect,
@@ -92,9 +102,12 @@ struct Context {
 impl Context {
     async fn client(&self) -> Result<Client, Failure> {
         Client::connect(&self.socket).await.map_err(|error| {
-            Failure::failed(format!("cannot reach the supervisor at {}", self.socket.display()))
-                .because(&error)
-                .hint("is it running? agentbox-ctl daemon --socket S starts one outside a box")
+            Failure::failed(format!(
+                "cannot reach the supervisor at {}",
+                self.socket.display()
+            ))
+            .because(&error)
+            .hint("is it running? agentbox-ctl daemon --socket S starts one outside a box")
         })
     }
 }
@@ -102,7 +115,9 @@ impl Context {
 /// Runs one command line and says how the process ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = crate::flags::with_environment(Arguments::command());
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Arguments::from_arg_matches(&matches));
+    let parsed = command
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(Output::new(false).usage(&error)),
@@ -128,8 +143,13 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::RunTask(arguments) => on_runtime(units::run_task(&arguments, context)),
         Command::Reload => on_runtime(units::reload(context)),
         Command::Validate(arguments) => offline::validate(&arguments, context),
-        Command::Version => context.output.line(&format!("agentbox-ctl {}", env!("CARGO_PKG_VERSION"))).map(|()| 0),
+        Command::Schema(arguments) => offline::schema(&arguments, context),
+        Command::Version => context
+            .output
+            .line(&format!("agentbox-ctl {}", env!("CARGO_PKG_VERSION")))
+            .map(|()| 0),
         Command::Daemon(arguments) => daemon::daemon(arguments, &context.socket),
+        Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
     }
 }

@@ -30,7 +30,9 @@ pub(super) fn validate(arguments: &ValidateArguments, context: &Context) -> Resu
     let loaded = config::load_bytes(&bytes, &LoadOptions::default());
     let valid = loaded.config.is_some();
     if context.json {
-        context.output.json(&ValidationReport::new(&name, &loaded.diagnostics))?;
+        context
+            .output
+            .json(&ValidationReport::new(&name, &loaded.diagnostics))?;
         return Ok(if valid { 0 } else { 2 });
     }
     if valid {
@@ -38,6 +40,29 @@ pub(super) fn validate(arguments: &ValidateArguments, context: &Context) -> Resu
         return Ok(0);
     }
     let mut failure = Failure::usage("the configuration has errors");
-    failure.rendered = Some(config::render(&name, &String::from_utf8_lossy(&bytes), &loaded.diagnostics));
+    failure.rendered = Some(config::render(
+        &name,
+        &String::from_utf8_lossy(&bytes),
+        &loaded.diagnostics,
+    ));
     Err(failure)
+}
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Print the comment line for new files instead
+    #[arg(long)]
+    modeline: bool,
+}
+
+pub(super) fn schema(arguments: &SchemaArguments, context: &Context) -> Result<u8, Failure> {
+    if arguments.modeline {
+        context
+            .output
+            .line(&config::schema::modeline(config::schema::URL))?;
+    } else {
+        let text = serde_json::to_string_pretty(&config::schema::document())
+            .map_err(|error| Failure::failed("cannot write JSON").because(&error))?;
+        context.output.line(&text)?;
+    }
+    Ok(0)
 }

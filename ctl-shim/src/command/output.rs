@@ -23,14 +23,17 @@ impl Output {
     /// Data, as it is.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| {
-            let mut failure = Failure::failed("cannot write to stdout").because(&error);
-            if error.kind() == ErrorKind::BrokenPipe {
-                // Nobody reads any more; there is nothing to say, and nobody to say it to.
-                failure.rendered = Some(String::new());
-            }
-            failure
-        })
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(|error| {
+                let mut failure = Failure::failed("cannot write to stdout").because(&error);
+                if error.kind() == ErrorKind::BrokenPipe {
+                    // Nobody reads any more; there is nothing to say, and nobody to say it to.
+                    failure.rendered = Some(String::new());
+                }
+                failure
+            })
     }
 
     /// A line of data.

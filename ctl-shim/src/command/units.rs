@@ -32,16 +32,32 @@ pub(super) struct StartArguments {
 }
 
 pub(super) async fn start(arguments: &StartArguments, context: &Context) -> Result<u8, Failure> {
-    begin(Request::Start { units: arguments.units.clone() }, arguments, context).await
+    begin(
+        Request::Start {
+            units: arguments.units.clone(),
+        },
+        arguments,
+        context,
+    )
+    .await
 }
 
 pub(super) async fn restart(arguments: &StartArguments, context: &Context) -> Result<u8, Failure> {
-    begin(Request::Restart { units: arguments.units.clone() }, arguments, context).await
+    begin(
+        Request::Restart {
+            units: arguments.units.clone(),
+        },
+        arguments,
+        context,
+    )
+    .await
 }
 
 async fn begin(request: Request, arguments: &StartArguments, context: &Context) -> Result<u8, Failure> {
     let client = context.client().await?;
-    let Answer::Units(outcomes) = client.ask(&request).await? else { return Err(unexpected()) };
+    let Answer::Units(outcomes) = client.ask(&request).await? else {
+        return Err(unexpected());
+    };
     tell(&outcomes, context)?;
     if arguments.wait {
         return until_ready(&client, arguments.units.clone(), arguments.timeout, context).await;
@@ -51,8 +67,12 @@ async fn begin(request: Request, arguments: &StartArguments, context: &Context) 
 
 pub(super) async fn stop(arguments: &UnitsArguments, context: &Context) -> Result<u8, Failure> {
     let client = context.client().await?;
-    let request = Request::Stop { units: arguments.units.clone() };
-    let Answer::Units(outcomes) = client.ask(&request).await? else { return Err(unexpected()) };
+    let request = Request::Stop {
+        units: arguments.units.clone(),
+    };
+    let Answer::Units(outcomes) = client.ask(&request).await? else {
+        return Err(unexpected());
+    };
     tell(&outcomes, context)?;
     Ok(0)
 }
@@ -63,7 +83,9 @@ fn tell(outcomes: &[UnitOutcome], context: &Context) -> Result<(), Failure> {
     }
     for outcome in outcomes {
         let already = if outcome.changed { "" } else { " (nothing to do)" };
-        context.output.status(&format!("{}: {}{already}", outcome.unit, outcome.state));
+        context
+            .output
+            .status(&format!("{}: {}{already}", outcome.unit, outcome.state));
     }
     Ok(())
 }
@@ -79,21 +101,32 @@ pub(super) struct RunTaskArguments {
 
 pub(super) async fn run_task(arguments: &RunTaskArguments, context: &Context) -> Result<u8, Failure> {
     let client = context.client().await?;
-    let request = Request::RunTask { task: arguments.task.clone(), force: arguments.force };
+    let request = Request::RunTask {
+        task: arguments.task.clone(),
+        force: arguments.force,
+    };
     let mut call = client.call(&request).await?;
     loop {
         match call.next().await? {
             Part::Data(bytes) => context.output.bytes(&bytes)?,
             Part::Item(_) => {}
-            Part::Done(Answer::Task { state: TaskState::Done, reason, .. }) => {
+            Part::Done(Answer::Task {
+                state: TaskState::Done,
+                reason,
+                ..
+            }) => {
                 let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-                context.output.status(&format!("{}: done{reason}", arguments.task));
+                context
+                    .output
+                    .status(&format!("{}: done{reason}", arguments.task));
                 return Ok(0);
             }
             Part::Done(Answer::Task { state, reason, .. }) => {
                 let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-                return Err(Failure::failed(format!("task \"{}\" is {state}{reason}", arguments.task))
-                    .hint(format!("agentbox-ctl logs {}", arguments.task)));
+                return Err(
+                    Failure::failed(format!("task \"{}\" is {state}{reason}", arguments.task))
+                        .hint(format!("agentbox-ctl logs {}", arguments.task)),
+                );
             }
             Part::Done(_) => return Err(unexpected()),
         }
@@ -102,7 +135,9 @@ pub(super) async fn run_task(arguments: &RunTaskArguments, context: &Context) ->
 
 pub(super) async fn reload(context: &Context) -> Result<u8, Failure> {
     let client = context.client().await?;
-    let Answer::Reload(steps) = client.ask(&Request::Reload).await? else { return Err(unexpected()) };
+    let Answer::Reload(steps) = client.ask(&Request::Reload).await? else {
+        return Err(unexpected());
+    };
     if context.json {
         context.output.json(&steps)?;
         return Ok(0);

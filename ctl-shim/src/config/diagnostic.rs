@@ -24,9 +24,9 @@ impl Diagnostic {
     /// A mistake at this place, without a hint.
     pub(super) fn at(place: Place, message: impl Into<String>) -> Self {
         Self {
-            line: place.line,
-            column: place.column,
-            length: place.length,
+            line: place.line as usize,
+            column: place.column as usize,
+            length: place.length as usize,
             message: message.into(),
             hint: None,
         }

@@ -17,8 +17,11 @@ mod lines;
 pub mod model;
 mod pattern;
 mod render;
+pub mod schema;
 mod signal;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod text;
 mod walk;
 mod yaml;
@@ -30,8 +33,13 @@ pub use pattern::compile_log_match;
 pub use render::render;
 pub use signal::signal_number;
 
+use crate::failure::Failure;
 use lines::Lines;
 use yaml::Place;
+
+/// Largest file that is read, in bytes: four times what 5,000 services take. Reading takes memory many times
+/// a file's size, and the file of a box is the box's to choose.
+pub const SIZE_LIMIT: usize = 4 << 20;
 
 /// What validation depends on besides the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +65,31 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl Loaded {
+    /// The configuration, or the failure that shows every mistake and ends a command with exit code 2.
+    /// `file_name` and `source` are what was read.
+    ///
+    /// # Errors
+    /// A [`Failure`] of kind `Usage` whose rendered text is that of [`render`].
+    pub fn into_result(self, file_name: &str, source: &str) -> Result<Config, Failure> {
+        match self.config {
+            Some(config) => Ok(config),
+            None => {
+                let count = self.diagnostics.len();
+                let mistakes = if count == 1 { "mistake" } else { "mistakes" };
+                let mut failure = Failure::usage(format!("{file_name} has {count} {mistakes}"));
+                failure.rendered = Some(render(file_name, source, &self.diagnostics));
+                Err(failure)
+            }
+        }
+    }
+}
+
 /// Reads the text of an `agentbox.yaml`. Empty text is an empty configuration.
 pub fn load(source: &str, options: &LoadOptions) -> Loaded {
+    if source.len() > SIZE_LIMIT {
+        return too_large(source.len());
+    }
     let source = lines::without_mark(source);
     let mut diagnostics = Vec::new();
     let config = match yaml::build(source, &mut diagnostics) {
@@ -79,6 +110,9 @@ pub fn load(source: &str, options: &LoadOptions) -> Loaded {
 
 /// Reads the bytes of an `agentbox.yaml`; text that is not UTF-8 is a mistake with a place.
 pub fn load_bytes(bytes: &[u8], options: &LoadOptions) -> Loaded {
+    if bytes.len() > SIZE_LIMIT {
+        return too_large(bytes.len());
+    }
     let error = match std::str::from_utf8(bytes) {
         Ok(source) => return load(source, options),
         Err(error) => error,
@@ -86,11 +120,7 @@ pub fn load_bytes(bytes: &[u8], options: &LoadOptions) -> Loaded {
     let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
     let valid = lines::without_mark(&valid);
     let (line, column) = lines::position(valid, valid.len());
-    let place = Place {
-        line,
-        column,
-        length: 1,
-    };
+    let place = Place::new(line, column, 1);
     let is_utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let found = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
     let message = if is_utf_16 {
@@ -101,6 +131,14 @@ pub fn load_bytes(bytes: &[u8], options: &LoadOptions) -> Loaded {
     Loaded {
         config: None,
         diagnostics: vec![Diagnostic::at(place, message).with_hint("save it as UTF-8")],
+    }
+}
+
+fn too_large(size: usize) -> Loaded {
+    let message = format!("the file has {size} bytes, more than {SIZE_LIMIT}");
+    Loaded {
+        config: None,
+        diagnostics: vec![Diagnostic::at(Place::new(1, 1, 1), message)],
     }
 }
 

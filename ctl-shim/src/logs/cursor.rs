@@ -39,14 +39,28 @@ pub(super) struct Piece {
 impl Cursor {
     /// A cursor at the beginning of what `range` asks for.
     pub(super) fn open(directory: &Path, unit: &str, range: &LogRange) -> io::Result<Self> {
-        let mut cursor = Self { directory: directory.to_owned(), unit: unit.to_owned(), open: None };
-        let ages: Vec<u32> =
-            (0..=ROTATED).rev().filter(|age| files::log(directory, unit, *age).exists()).collect();
-        let since = range.since.map(|since| position_since(directory, unit, &ages, since)).transpose()?;
-        let tail = range.tail.map(|lines| position_of_tail(directory, unit, &ages, lines)).transpose()?;
+        let mut cursor = Self {
+            directory: directory.to_owned(),
+            unit: unit.to_owned(),
+            open: None,
+        };
+        let ages: Vec<u32> = (0..=ROTATED)
+            .rev()
+            .filter(|age| files::log(directory, unit, *age).exists())
+            .collect();
+        let since = range
+            .since
+            .map(|since| position_since(directory, unit, &ages, since))
+            .transpose()?;
+        let tail = range
+            .tail
+            .map(|lines| position_of_tail(directory, unit, &ages, lines))
+            .transpose()?;
         // Of two beginnings the later one: the younger file, then the larger offset.
         let begin = match (since, tail) {
-            (Some(since), Some(tail)) => std::cmp::min_by_key(since, tail, |(age, offset)| (*age, u64::MAX - offset)),
+            (Some(since), Some(tail)) => {
+                std::cmp::min_by_key(since, tail, |(age, offset)| (*age, u64::MAX - offset))
+            }
             (Some(begin), None) | (None, Some(begin)) => begin,
             (None, None) => (ages.first().copied().unwrap_or(0), 0),
         };
@@ -65,7 +79,12 @@ impl Cursor {
         };
         file.seek(SeekFrom::Start(offset))?;
         let times = TimesReader::open(&files::times(&self.directory, &self.unit, age))?;
-        self.open = Some(Open { identity: identity(&file.metadata()?), file, offset, times });
+        self.open = Some(Open {
+            identity: identity(&file.metadata()?),
+            file,
+            offset,
+            times,
+        });
         Ok(())
     }
 
@@ -87,7 +106,9 @@ impl Cursor {
                 open.offset += read as u64;
                 return Ok(Some(Piece { bytes, offset }));
             }
-            let Some(age) = self.rotated_to()? else { return Ok(None) };
+            let Some(age) = self.rotated_to()? else {
+                return Ok(None);
+            };
             // It was rotated since we read; what came in between is still to be read from it.
             if let Some(open) = &self.open
                 && open.file.metadata()?.len() > open.offset
@@ -113,7 +134,9 @@ impl Cursor {
             }
         }
         // It has been rotated away: the oldest that is kept comes next.
-        Ok((0..=ROTATED).rev().find(|age| files::log(&self.directory, &self.unit, *age).exists()))
+        Ok((0..=ROTATED)
+            .rev()
+            .find(|age| files::log(&self.directory, &self.unit, *age).exists()))
     }
 
     /// When the byte at `index` of a piece came. Must be asked in order.
@@ -134,7 +157,10 @@ fn position_since(directory: &Path, unit: &str, ages: &[u32], since: Timestamp) 
     for age in ages {
         let times = TimesReader::open(&files::times(directory, unit, *age))?;
         if let Some(offset) = times.first_since(since)? {
-            return Ok((*age, line_start(&File::open(files::log(directory, unit, *age))?, offset)?));
+            return Ok((
+                *age,
+                line_start(&File::open(files::log(directory, unit, *age))?, offset)?,
+            ));
         }
     }
     end_of_present(directory, unit)

@@ -16,5 +16,9 @@ pub(super) fn times(directory: &Path, unit: &str, age: u32) -> PathBuf {
 }
 
 fn aged(directory: &Path, name: &str, age: u32) -> PathBuf {
-    if age == 0 { directory.join(name) } else { directory.join(format!("{name}.{age}")) }
+    if age == 0 {
+        directory.join(name)
+    } else {
+        directory.join(format!("{name}.{age}"))
+    }
 }

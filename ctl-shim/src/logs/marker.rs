@@ -19,8 +19,19 @@ impl<P: Fn(&str, usize) -> String> Marker<P> {
     /// A marker for the merged output of `units`, or for one unit without prefix. `paint` colours a prefix by the
     /// index of its unit.
     pub fn new(units: Option<Vec<String>>, timestamps: bool, paint: P) -> Self {
-        let width = units.iter().flatten().map(|unit| one_line(unit).chars().count()).max().unwrap_or(0);
-        Self { units, timestamps, paint, width, open: None }
+        let width = units
+            .iter()
+            .flatten()
+            .map(|unit| one_line(unit).chars().count())
+            .max()
+            .unwrap_or(0);
+        Self {
+            units,
+            timestamps,
+            paint,
+            width,
+            open: None,
+        }
     }
 
     /// The bytes to print for one chunk of a unit's output.
@@ -52,7 +63,10 @@ impl<P: Fn(&str, usize) -> String> Marker<P> {
                 units.push(unit.to_owned());
                 units.len() - 1
             });
-            mark.push_str(&(self.paint)(&format!("{:<width$} | ", one_line(unit), width = self.width), index));
+            mark.push_str(&(self.paint)(
+                &format!("{:<width$} | ", one_line(unit), width = self.width),
+                index,
+            ));
         }
         if self.timestamps {
             match time {
@@ -83,7 +97,10 @@ mod tests {
     #[test]
     fn several_units_get_prefixes_of_one_width() {
         let mut marker = merged(&["web", "worker"], false);
-        assert_eq!(marker.mark("web", None, b"one\ntwo\n"), b"web    | one\nweb    | two\n");
+        assert_eq!(
+            marker.mark("web", None, b"one\ntwo\n"),
+            b"web    | one\nweb    | two\n"
+        );
         assert_eq!(marker.mark("worker", None, b"three\n"), b"worker | three\n");
     }
 

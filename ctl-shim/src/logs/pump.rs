@@ -42,7 +42,12 @@ impl Pump {
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         // A larger pipe lets a unit that writes much go on while others are served; the kernel may refuse.
         let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(PIECE as i32));
-        Ok((Self { file: File::from(reader) }, writer))
+        Ok((
+            Self {
+                file: File::from(reader),
+            },
+            writer,
+        ))
     }
 
     /// The descriptor to wait on.
@@ -58,13 +63,27 @@ impl Pump {
         BUFFER.with_borrow_mut(|buffer| {
             loop {
                 match self.file.read(buffer) {
-                    Ok(0) => return Ok(Pumped { bytes: 0, eof: true, would_block: false }),
+                    Ok(0) => {
+                        return Ok(Pumped {
+                            bytes: 0,
+                            eof: true,
+                            would_block: false,
+                        });
+                    }
                     Ok(read) => {
                         sink(buffer.get(..read).unwrap_or_default());
-                        return Ok(Pumped { bytes: read, eof: false, would_block: false });
+                        return Ok(Pumped {
+                            bytes: read,
+                            eof: false,
+                            would_block: false,
+                        });
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Ok(Pumped { bytes: 0, eof: false, would_block: true });
+                        return Ok(Pumped {
+                            bytes: 0,
+                            eof: false,
+                            would_block: true,
+                        });
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(error),

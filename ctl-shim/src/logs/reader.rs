@@ -44,42 +44,77 @@ impl LogReader {
     pub fn open(directory: &Path, units: &[String], range: &LogRange) -> io::Result<Self> {
         let sources = units.iter().map(|unit| {
             let cursor = Cursor::open(directory, unit, range)?;
-            Ok(Source { unit: unit.clone(), cursor, lines: VecDeque::new(), open: Vec::new(), open_time: None })
+            Ok(Source {
+                unit: unit.clone(),
+                cursor,
+                lines: VecDeque::new(),
+                open: Vec::new(),
+                open_time: None,
+            })
         });
         let sources = sources.collect::<io::Result<Vec<_>>>()?;
         let raw = sources.len() == 1 && !range.timestamps;
-        Ok(Self { sources, raw, timestamps: range.timestamps, follow: range.follow, exclusive: None })
+        Ok(Self {
+            sources,
+            raw,
+            timestamps: range.timestamps,
+            follow: range.follow,
+            exclusive: None,
+        })
     }
 
     /// The next chunk, about 64 KiB at most; `None` while there is none.
     ///
     /// # Errors
     /// Those of the file system.
-    #[expect(clippy::should_implement_trait, reason = "it may fail, and may go on after None")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it may fail, and may go on after None"
+    )]
     pub fn next(&mut self) -> io::Result<Option<(LogChunk, Vec<u8>)>> {
         if self.raw {
-            let Some(source) = self.sources.first_mut() else { return Ok(None) };
+            let Some(source) = self.sources.first_mut() else {
+                return Ok(None);
+            };
             let piece = source.cursor.read()?;
-            return Ok(piece.map(|piece| (LogChunk { unit: source.unit.clone(), time: None }, piece.bytes)));
+            return Ok(piece.map(|piece| {
+                (
+                    LogChunk {
+                        unit: source.unit.clone(),
+                        time: None,
+                    },
+                    piece.bytes,
+                )
+            }));
         }
-        let Some(index) = self.earliest()? else { return Ok(None) };
+        let Some(index) = self.earliest()? else {
+            return Ok(None);
+        };
         let (mut bytes, mut time) = (Vec::new(), None);
         // Lines of one unit that follow each other go together, those of one time where times are wanted.
         while bytes.len() < PIECE {
-            let Some(source) = self.sources.get_mut(index) else { break };
+            let Some(source) = self.sources.get_mut(index) else {
+                break;
+            };
             let Some(line) = source.lines.front() else { break };
             if !bytes.is_empty() && self.timestamps && line.time != time {
                 break;
             }
             time = line.time;
-            let Some(line) = source.lines.pop_front() else { break };
+            let Some(line) = source.lines.pop_front() else {
+                break;
+            };
             bytes.extend_from_slice(&line.bytes);
             self.exclusive = (!line.bytes.ends_with(b"\n")).then_some(index);
             if self.earliest()? != Some(index) {
                 break;
             }
         }
-        let unit = self.sources.get(index).map(|source| source.unit.clone()).unwrap_or_default();
+        let unit = self
+            .sources
+            .get(index)
+            .map(|source| source.unit.clone())
+            .unwrap_or_default();
         Ok(Some((LogChunk { unit, time }, bytes)))
     }
 
@@ -89,7 +124,10 @@ impl LogReader {
             source.fill(self.follow)?;
         }
         if let Some(index) = self.exclusive {
-            let goes_on = self.sources.get(index).is_some_and(|source| !source.lines.is_empty());
+            let goes_on = self
+                .sources
+                .get(index)
+                .is_some_and(|source| !source.lines.is_empty());
             if goes_on || self.follow {
                 return Ok(goes_on.then_some(index));
             }
@@ -133,6 +171,9 @@ impl Source {
     }
 
     fn close(&mut self) {
-        self.lines.push_back(Line { bytes: std::mem::take(&mut self.open), time: self.open_time });
+        self.lines.push_back(Line {
+            bytes: std::mem::take(&mut self.open),
+            time: self.open_time,
+        });
     }
 }

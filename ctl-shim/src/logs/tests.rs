@@ -18,13 +18,20 @@ fn read(directory: &Path, units: &[&str], range: &LogRange) -> Vec<(String, Opti
     let mut reader = LogReader::open(directory, &units, range).unwrap();
     let mut chunks = Vec::new();
     while let Some((chunk, bytes)) = reader.next().unwrap() {
-        chunks.push((chunk.unit, chunk.time.map(Timestamp::as_millis), String::from_utf8(bytes).unwrap()));
+        chunks.push((
+            chunk.unit,
+            chunk.time.map(Timestamp::as_millis),
+            String::from_utf8(bytes).unwrap(),
+        ));
     }
     chunks
 }
 
 fn text(directory: &Path, range: &LogRange) -> String {
-    read(directory, &["web"], range).into_iter().map(|(_, _, text)| text).collect()
+    read(directory, &["web"], range)
+        .into_iter()
+        .map(|(_, _, text)| text)
+        .collect()
 }
 
 #[test]
@@ -43,7 +50,10 @@ fn several_units_are_merged_by_time_in_whole_lines() {
         ("web".to_owned(), Some(3000), "web 3\n".to_owned()),
         ("db".to_owned(), Some(4000), "db 2".to_owned()),
     ];
-    assert_eq!(read(directory.path(), &["db", "web", "quiet"], &LogRange::default()), expected);
+    assert_eq!(
+        read(directory.path(), &["db", "web", "quiet"], &LogRange::default()),
+        expected
+    );
 }
 
 #[test]
@@ -51,20 +61,39 @@ fn tail_counts_lines_from_the_end_across_rotation() {
     let directory = tempfile::tempdir().unwrap();
     let mut writer = LogWriter::with_limit(directory.path(), "web", 100).unwrap();
     for line in 0..30 {
-        writer.append(format!("line {line:04}\n").as_bytes(), at(line * 1000)).unwrap();
+        writer
+            .append(format!("line {line:04}\n").as_bytes(), at(line * 1000))
+            .unwrap();
     }
-    let tail = |tail| text(directory.path(), &LogRange { tail: Some(tail), ..LogRange::default() });
+    let tail = |tail| {
+        text(
+            directory.path(),
+            &LogRange {
+                tail: Some(tail),
+                ..LogRange::default()
+            },
+        )
+    };
     assert_eq!(tail(0), "");
     assert_eq!(tail(2), "line 0028\nline 0029\n");
     assert_eq!(tail(15).lines().count(), 15);
     assert_eq!(tail(1000).lines().count(), 30);
     writer.append(b"open", at(40_000)).unwrap();
     assert_eq!(tail(2), "line 0029\nopen");
-    let since = LogRange { since: Some(at(27_500)), ..LogRange::default() };
+    let since = LogRange {
+        since: Some(at(27_500)),
+        ..LogRange::default()
+    };
     assert_eq!(text(directory.path(), &since), "line 0028\nline 0029\nopen");
-    let both = LogRange { tail: Some(2), ..since.clone() };
+    let both = LogRange {
+        tail: Some(2),
+        ..since.clone()
+    };
     assert_eq!(text(directory.path(), &both), "line 0029\nopen");
-    let later = LogRange { since: Some(at(50_000)), ..LogRange::default() };
+    let later = LogRange {
+        since: Some(at(50_000)),
+        ..LogRange::default()
+    };
     assert_eq!(text(directory.path(), &later), "");
 }
 
@@ -74,7 +103,10 @@ fn times_are_those_of_the_lines_with_timestamps() {
     let mut writer = LogWriter::open(directory.path(), "web").unwrap();
     writer.append(b"a\nb\n", at(1000)).unwrap();
     writer.append(b"c\n", at(2000)).unwrap();
-    let range = LogRange { timestamps: true, ..LogRange::default() };
+    let range = LogRange {
+        timestamps: true,
+        ..LogRange::default()
+    };
     let expected = [
         ("web".to_owned(), Some(1000), "a\nb\n".to_owned()),
         ("web".to_owned(), Some(2000), "c\n".to_owned()),
@@ -89,7 +121,10 @@ fn old_files_go_and_the_disk_stays_bounded() {
     for _ in 0..1000 {
         writer.append(&[b'x'; 99], at(1)).unwrap();
     }
-    let sizes: u64 = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    let sizes: u64 = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
     assert!(sizes <= 6 * 1000 + 6 * 16, "{sizes}");
 }
 
@@ -104,9 +139,17 @@ fn a_line_without_end_is_read_in_bounded_pieces() {
     }
     let chunks = read(directory.path(), &["web", "other"], &LogRange::default());
     assert!(chunks.iter().all(|(_, _, text)| text.len() <= 256 * 1024));
-    let web: usize = chunks.iter().filter(|(unit, _, _)| unit == "web").map(|(_, _, text)| text.len()).sum();
+    let web: usize = chunks
+        .iter()
+        .filter(|(unit, _, _)| unit == "web")
+        .map(|(_, _, text)| text.len())
+        .sum();
     assert_eq!(web, 1_000_000);
-    assert_eq!(chunks.last().unwrap().2, "between\n", "the line is not torn by another unit's");
+    assert_eq!(
+        chunks.last().unwrap().2,
+        "between\n",
+        "the line is not torn by another unit's"
+    );
 }
 
 proptest! {

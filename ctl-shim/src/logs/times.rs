@@ -68,16 +68,30 @@ impl TimesReader {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { reader, partial: Vec::new(), current: None, next: None })
+        Ok(Self {
+            reader,
+            partial: Vec::new(),
+            current: None,
+            next: None,
+        })
     }
 
     fn record(&mut self) -> io::Result<Option<(u64, Timestamp)>> {
-        let Some(reader) = &mut self.reader else { return Ok(None) };
+        let Some(reader) = &mut self.reader else {
+            return Ok(None);
+        };
         let missing = RECORD - self.partial.len() as u64;
         reader.take(missing).read_to_end(&mut self.partial)?;
-        let Some((offset, time)) = self.partial.split_first_chunk::<8>() else { return Ok(None) };
-        let Some((time, [])) = time.split_first_chunk::<8>() else { return Ok(None) };
-        let record = (u64::from_le_bytes(*offset), Timestamp::from_millis(u64::from_le_bytes(*time)));
+        let Some((offset, time)) = self.partial.split_first_chunk::<8>() else {
+            return Ok(None);
+        };
+        let Some((time, [])) = time.split_first_chunk::<8>() else {
+            return Ok(None);
+        };
+        let record = (
+            u64::from_le_bytes(*offset),
+            Timestamp::from_millis(u64::from_le_bytes(*time)),
+        );
         self.partial.clear();
         Ok(Some(record))
     }

@@ -36,10 +36,20 @@ impl LogWriter {
     /// # Errors
     /// Those of the file system.
     pub fn with_limit(directory: &Path, unit: &str, limit: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(files::log(directory, unit, 0))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(files::log(directory, unit, 0))?;
         let size = file.metadata()?.len();
         let times = TimesWriter::open(&files::times(directory, unit, 0))?;
-        Ok(Self { directory: directory.to_owned(), unit: unit.to_owned(), file, times, size, limit })
+        Ok(Self {
+            directory: directory.to_owned(),
+            unit: unit.to_owned(),
+            file,
+            times,
+            size,
+            limit,
+        })
     }
 
     /// Appends bytes that came at `time`, rotating as often as it takes; between lines where there are any.
@@ -53,7 +63,10 @@ impl LogWriter {
                 return self.write(bytes, time);
             }
             let fits = bytes.get(..room).unwrap_or(bytes);
-            let cut = fits.iter().rposition(|byte| *byte == b'\n').map_or(room, |at| at + 1);
+            let cut = fits
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(room, |at| at + 1);
             let (now, later) = bytes.split_at(cut);
             self.write(now, time)?;
             self.rotate()?;
@@ -86,7 +99,10 @@ impl LogWriter {
     fn rotate(&mut self) -> io::Result<()> {
         for age in (0..ROTATED).rev() {
             for name in [files::times, files::log] {
-                let (from, to) = (name(&self.directory, &self.unit, age), name(&self.directory, &self.unit, age + 1));
+                let (from, to) = (
+                    name(&self.directory, &self.unit, age),
+                    name(&self.directory, &self.unit, age + 1),
+                );
                 match std::fs::rename(from, to) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}

@@ -1,5 +1,6 @@
 //! One look at `/proc`: every live process with what says whose it is.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 
@@ -21,23 +22,38 @@ pub struct Process {
     pub(super) tag: Option<Tag>,
 }
 
-/// All processes that are not zombies.
-pub(super) fn scan() -> io::Result<Vec<Process>> {
+/// How often the directory is read for processes that came while it was being gone through.
+const PASSES: usize = 20;
+
+/// All processes that are not zombies; each is shown to `on_sight` the moment it is found.
+///
+/// A process may start its successor and end between the reading of the directory and the look at it. So the
+/// directory is read again for pids not seen before, which are few and looked at at once, until there are none.
+pub(super) fn scan(on_sight: &mut dyn FnMut(&Process)) -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
+    let mut seen = HashSet::new();
     let mut buffer = Vec::with_capacity(4096);
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // One that is gone meanwhile is no error.
-        let Some(mut process) = look_at(pid, &mut buffer).filter(|process| !process.zombie) else {
-            continue;
-        };
-        if read_into(&format!("/proc/{pid}/limits"), &mut buffer).is_ok() {
-            process.tag = parse_limits(&buffer);
+    for _ in 0..PASSES {
+        let before = seen.len();
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let pid = name.to_str().and_then(|name| name.parse().ok());
+            let Some(pid) = pid.filter(|pid| seen.insert(*pid)) else {
+                continue;
+            };
+            // One that is gone meanwhile is no error.
+            let Some(mut process) = look_at(pid, &mut buffer).filter(|process| !process.zombie) else {
+                continue;
+            };
+            if read_into(&format!("/proc/{pid}/limits"), &mut buffer).is_ok() {
+                process.tag = parse_limits(&buffer);
+            }
+            on_sight(&process);
+            processes.push(process);
         }
-        processes.push(process);
+        if seen.len() == before {
+            break;
+        }
     }
     Ok(processes)
 }
@@ -96,7 +112,7 @@ mod tests {
 
     #[test]
     fn finds_this_process() {
-        let own = scan()
+        let own = scan(&mut |_| {})
             .unwrap()
             .into_iter()
             .find(|process| process.pid == std::process::id())

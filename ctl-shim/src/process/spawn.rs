@@ -393,11 +393,12 @@ impl Prepared {
 /// every Rust program) would stay ignored in the program.
 #[expect(unsafe_code, reason = "signal dispositions")]
 unsafe fn reset_signals() {
-    // SAFETY: a zeroed action is the default one; the table is this process's own.
+    // SAFETY: a zeroed action is the default one, whatever the layout; the kernel's is at most half of this buffer.
+    // The table is this process's own. By system call, since the library keeps signals 32 and 33 to itself.
     unsafe {
-        let default: libc::sigaction = std::mem::zeroed();
+        let default = [0_u64; 8];
         for signal in 1..=64 {
-            libc::sigaction(signal, &raw const default, ptr::null_mut());
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0, 8);
         }
     }
 }

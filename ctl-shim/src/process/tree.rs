@@ -82,25 +82,77 @@ impl UnitHandle {
     }
 }
 
+/// What makes a process a member by itself, without descent.
+enum Mark<'a> {
+    Unit {
+        unit: &'a UnitHandle,
+        leader_replaced: bool,
+    },
+    Lives(&'a [Life]),
+}
+
+impl<'a> Mark<'a> {
+    fn of_unit(unit: &'a UnitHandle) -> Self {
+        let leader_replaced = look_at(unit.leader, &mut Vec::new())
+            .is_some_and(|process| Some(process.start_time) != unit.leader_start);
+        Self::Unit {
+            unit,
+            leader_replaced,
+        }
+    }
+
+    fn is_on(&self, process: &Process) -> bool {
+        if spared().contains(&process.pid) {
+            return false;
+        }
+        match self {
+            Self::Unit {
+                unit,
+                leader_replaced,
+            } => {
+                (process.tag.is_some() && process.tag == unit.tag)
+                    || unit.in_session(process, *leader_replaced)
+            }
+            Self::Lives(lives) => process
+                .tag
+                .is_some_and(|tag| lives.iter().any(|life| life.owns(tag))),
+        }
+    }
+
+    /// All that carry the mark, and all that descend from them.
+    fn find(&self) -> io::Result<Vec<Process>> {
+        Ok(select(scan(&mut |_| {})?, |process| self.is_on(process)))
+    }
+
+    /// The same, where those that carry the mark get SIGKILL the moment they are seen: a process that lives for a
+    /// millisecond and leaves a successor would be gone by the end of the scan.
+    fn find_and_kill(&self) -> io::Result<Vec<Process>> {
+        let mut kill_marked = |process: &Process| {
+            if self.is_on(process) {
+                // A refusal shows when the whole list is signalled.
+                let _ = kill(process.pid, libc::SIGKILL);
+            }
+        };
+        Ok(select(scan(&mut kill_marked)?, |process| self.is_on(process)))
+    }
+}
+
+/// This process, its parent and PID 1: never part of a tree that is to end.
+fn spared() -> [u32; 3] {
+    [std::process::id(), std::os::unix::process::parent_id(), 1]
+}
+
 /// All live processes of a unit; zombies are none.
 ///
 /// # Errors
 /// `/proc` cannot be read.
 pub fn members(unit: &UnitHandle) -> io::Result<Vec<Process>> {
-    Ok(select_unit(scan()?, unit))
+    Mark::of_unit(unit).find()
 }
 
-fn select_unit(processes: Vec<Process>, unit: &UnitHandle) -> Vec<Process> {
-    let replaced = look_at(unit.leader, &mut Vec::new())
-        .is_some_and(|process| Some(process.start_time) != unit.leader_start);
-    select(processes, |process| {
-        (process.tag.is_some() && process.tag == unit.tag) || unit.in_session(process, replaced)
-    })
-}
-
-/// Those that `is_member` names, and all that descend from them; never this process, its parent or PID 1.
+/// Those that `is_member` names, and all that descend from them.
 fn select(mut processes: Vec<Process>, is_member: impl Fn(&Process) -> bool) -> Vec<Process> {
-    let spared = [std::process::id(), std::os::unix::process::parent_id(), 1];
+    let spared = spared();
     processes.retain(|process| !spared.contains(&process.pid));
     let mut found: HashSet<u32> = HashSet::new();
     loop {
@@ -152,39 +204,45 @@ fn kill(pid: u32, signal: i32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// One look and one round of SIGKILL, without waiting. Asynchronous callers repeat it, with a short pause, until
+/// One round of SIGKILL, without waiting. Asynchronous callers repeat it, with a short pause, until
 /// [`Killed::is_complete`]; what was just killed counts as left until a later look no longer finds it.
 ///
-/// `round` counts the calls for this unit from 0: from the second on, a tree that grows is stopped first.
+/// `round` counts the calls for this unit from 0: from the third on, a tree that grows is stopped first.
 ///
 /// # Errors
 /// `/proc` cannot be read.
 pub fn kill_round(unit: &UnitHandle, round: u32) -> io::Result<Killed> {
-    kill_found(&|| members(unit), round)
+    kill_found(&Mark::of_unit(unit), round)
 }
 
 /// How often a tree is looked at for newcomers while it is being stopped.
 const STOP_ROUNDS: usize = 20;
 
-fn kill_found(find: &dyn Fn() -> io::Result<Vec<Process>>, round: u32) -> io::Result<Killed> {
-    let mut left = find()?;
+fn kill_found(mark: &Mark<'_>, round: u32) -> io::Result<Killed> {
     if round > 1 {
-        let mut stopped: HashSet<(u32, u64)> = HashSet::new();
-        for _ in 0..STOP_ROUNDS {
-            let fresh: Vec<Process> = left
-                .iter()
-                .filter(|process| stopped.insert((process.pid, process.start_time)))
-                .cloned()
-                .collect();
-            if fresh.is_empty() {
-                break;
-            }
-            signal_all(&fresh, libc::SIGSTOP);
-            left = find()?;
-        }
+        stop_all(mark)?;
+    }
+    let mut left = mark.find_and_kill()?;
+    if left.is_empty() && round > 0 {
+        // After a fight, one empty look is not enough.
+        left = mark.find_and_kill()?;
     }
     let denied = signal_all(&left, libc::SIGKILL).denied;
     Ok(Killed { left, denied })
+}
+
+/// Stops a tree member by member until a look finds nobody new; then it holds still.
+fn stop_all(mark: &Mark<'_>) -> io::Result<()> {
+    let mut stopped: HashSet<(u32, u64)> = HashSet::new();
+    for _ in 0..STOP_ROUNDS {
+        let mut fresh = mark.find()?;
+        fresh.retain(|process| stopped.insert((process.pid, process.start_time)));
+        if fresh.is_empty() {
+            break;
+        }
+        signal_all(&fresh, libc::SIGSTOP);
+    }
+    Ok(())
 }
 
 /// Kills every process of a unit and waits until none is left, at most for `budget`. This blocks the thread.
@@ -192,7 +250,7 @@ fn kill_found(find: &dyn Fn() -> io::Result<Vec<Process>>, round: u32) -> io::Re
 /// # Errors
 /// `/proc` cannot be read.
 pub fn kill_tree(unit: &UnitHandle, budget: Duration) -> io::Result<Killed> {
-    kill_until_gone(&|| members(unit), budget)
+    kill_until_gone(&Mark::of_unit(unit), budget)
 }
 
 /// Kills every process of former lives of the daemon and waits until none is left, at most for `budget`. To be
@@ -206,22 +264,14 @@ pub fn sweep(former: &[Life], budget: Duration) -> io::Result<Killed> {
     if former.is_empty() {
         return Ok(Killed::default());
     }
-    let find = || {
-        let owned = |process: &Process| {
-            process
-                .tag
-                .is_some_and(|tag| former.iter().any(|life| life.owns(tag)))
-        };
-        Ok(select(scan()?, owned))
-    };
-    kill_until_gone(&find, budget)
+    kill_until_gone(&Mark::Lives(former), budget)
 }
 
-fn kill_until_gone(find: &dyn Fn() -> io::Result<Vec<Process>>, budget: Duration) -> io::Result<Killed> {
+fn kill_until_gone(mark: &Mark<'_>, budget: Duration) -> io::Result<Killed> {
     let deadline = Instant::now() + budget;
     let mut pause = Duration::from_micros(200);
     for round in 0.. {
-        let killed = kill_found(find, round)?;
+        let killed = kill_found(mark, round)?;
         let hopeless = !killed.left.is_empty() && killed.left.len() == killed.denied.len();
         if killed.is_complete() || hopeless || Instant::now() >= deadline {
             return Ok(killed);

@@ -86,7 +86,9 @@ impl UnitsReport {
     /// Names of all units, services first.
     pub fn names(&self) -> Vec<String> {
         let services = self.services.iter().map(|service| service.name.clone());
-        services.chain(self.tasks.iter().map(|task| task.name.clone())).collect()
+        services
+            .chain(self.tasks.iter().map(|task| task.name.clone()))
+            .collect()
     }
 
     /// The units that are neither well nor at rest, each with its state, what blocks it and its last failure: what a
@@ -108,12 +110,25 @@ impl UnitsReport {
         };
         for task in &self.tasks {
             if !matches!(task.state, TaskState::Done | TaskState::Stopped) {
-                add(&task.name, task.state.as_str(), &task.blocked_on, task_reason(task));
+                add(
+                    &task.name,
+                    task.state.as_str(),
+                    &task.blocked_on,
+                    task_reason(task),
+                );
             }
         }
         for service in &self.services {
-            if !matches!(service.state, ServiceState::Ready | ServiceState::Running | ServiceState::Stopped) {
-                add(&service.name, service.state.as_str(), &service.blocked_on, service_reason(service));
+            if !matches!(
+                service.state,
+                ServiceState::Ready | ServiceState::Running | ServiceState::Stopped
+            ) {
+                add(
+                    &service.name,
+                    service.state.as_str(),
+                    &service.blocked_on,
+                    service_reason(service),
+                );
             }
         }
         lines

@@ -12,7 +12,11 @@ use crate::protocol::message::{Answer, Item, LogRange, Request};
 use crate::time::Timestamp;
 
 /// Answers `request`, streaming on `stream` meanwhile.
-pub(super) async fn answer(request: Request, stream: &Stream, shared: &Rc<Shared>) -> Result<Answer, Failure> {
+pub(super) async fn answer(
+    request: Request,
+    stream: &Stream,
+    shared: &Rc<Shared>,
+) -> Result<Answer, Failure> {
     match request {
         Request::Hello => Ok(Answer::Hello {
             protocol: crate::protocol::VERSION,
@@ -21,7 +25,11 @@ pub(super) async fn answer(request: Request, stream: &Stream, shared: &Rc<Shared
         }),
         Request::Status => {
             let (reply, report) = oneshot::channel();
-            shared.commands.send(Command::Status(reply)).await.map_err(|_| stopping())?;
+            shared
+                .commands
+                .send(Command::Status(reply))
+                .await
+                .map_err(|_| stopping())?;
             report.await.map(Answer::Status).map_err(|_| stopping())
         }
         Request::Start { units } => ask(shared, Ask::Start(units)).await,
@@ -40,7 +48,11 @@ pub(super) async fn answer(request: Request, stream: &Stream, shared: &Rc<Shared
 
 async fn ask(shared: &Shared, ask: Ask) -> Result<Answer, Failure> {
     let (reply, answer) = oneshot::channel();
-    shared.commands.send(Command::Ask(ask, reply)).await.map_err(|_| stopping())?;
+    shared
+        .commands
+        .send(Command::Ask(ask, reply))
+        .await
+        .map_err(|_| stopping())?;
     answer.await.map_err(|_| stopping())?
 }
 
@@ -60,7 +72,8 @@ async fn events(
         // Registered before reading, so that an event in between wakes us.
         let told = shared.event_told.notified();
         let batch = shared.journal.borrow().after(after, since);
-        let batch = batch.map_err(|error| Failure::failed("cannot read the event journal").because(&error))?;
+        let batch =
+            batch.map_err(|error| Failure::failed("cannot read the event journal").because(&error))?;
         if batch.is_empty() {
             if !follow {
                 return Ok(());
@@ -74,7 +87,12 @@ async fn events(
     }
 }
 
-async fn wait(units: Vec<String>, progress: bool, stream: &Stream, shared: &Shared) -> Result<Answer, Failure> {
+async fn wait(
+    units: Vec<String>,
+    progress: bool,
+    stream: &Stream,
+    shared: &Shared,
+) -> Result<Answer, Failure> {
     let waiting = ask(shared, Ask::Wait(units));
     if !progress {
         return waiting.await;
@@ -89,7 +107,11 @@ async fn wait(units: Vec<String>, progress: bool, stream: &Stream, shared: &Shar
 }
 
 async fn run_task(task: String, force: bool, stream: &Stream, shared: &Shared) -> Result<Answer, Failure> {
-    let range = LogRange { tail: Some(0), follow: true, ..LogRange::default() };
+    let range = LogRange {
+        tail: Some(0),
+        follow: true,
+        ..LogRange::default()
+    };
     let mut reader = open(&[task.clone()], &range, shared)?;
     let running = ask(shared, Ask::RunTask { task, force });
     tokio::pin!(running);
@@ -106,11 +128,19 @@ async fn run_task(task: String, force: bool, stream: &Stream, shared: &Shared) -
     answer
 }
 
-async fn logs(units: Vec<String>, range: &LogRange, stream: &Stream, shared: &Shared) -> Result<Answer, Failure> {
+async fn logs(
+    units: Vec<String>,
+    range: &LogRange,
+    stream: &Stream,
+    shared: &Shared,
+) -> Result<Answer, Failure> {
     let known = shared.unit_names.borrow().clone();
     let units = if units.is_empty() { known.clone() } else { units };
     if let Some(unknown) = units.iter().find(|unit| !known.contains(unit)) {
-        return Err(super::engine::unknown_unit(unknown, known.iter().map(String::as_str)));
+        return Err(super::engine::unknown_unit(
+            unknown,
+            known.iter().map(String::as_str),
+        ));
     }
     let mut reader = open(&units, range, shared)?;
     loop {
@@ -124,13 +154,18 @@ async fn logs(units: Vec<String>, range: &LogRange, stream: &Stream, shared: &Sh
 }
 
 fn open(units: &[String], range: &LogRange, shared: &Shared) -> Result<LogReader, Failure> {
-    LogReader::open(&shared.log_directory, units, range).map_err(|error| Failure::failed("cannot read the logs").because(&error))
+    LogReader::open(&shared.log_directory, units, range)
+        .map_err(|error| Failure::failed("cannot read the logs").because(&error))
 }
 
 /// Sends the next piece of a log, if there is one now.
 async fn send_one(reader: &mut LogReader, stream: &Stream) -> Result<bool, Failure> {
-    let next = reader.next().map_err(|error| Failure::failed("cannot read the logs").because(&error))?;
-    let Some((chunk, bytes)) = next else { return Ok(false) };
+    let next = reader
+        .next()
+        .map_err(|error| Failure::failed("cannot read the logs").because(&error))?;
+    let Some((chunk, bytes)) = next else {
+        return Ok(false);
+    };
     stream.item(Item::Log(chunk)).await?;
     stream.data(bytes).await?;
     Ok(true)

@@ -24,7 +24,10 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new() -> Self {
-        Self { start: Instant::now(), paused: Duration::ZERO }
+        Self {
+            start: Instant::now(),
+            paused: Duration::ZERO,
+        }
     }
 
     /// Time since the start, pauses left out.
@@ -58,6 +61,9 @@ mod tests {
         assert_eq!(clock.paused, Duration::ZERO);
         clock.woke(planned, planned + Duration::from_secs(60));
         assert_eq!(clock.paused, Duration::from_secs(60));
-        assert_eq!(clock.instant_of(Duration::from_secs(1)), clock.start + Duration::from_secs(61));
+        assert_eq!(
+            clock.instant_of(Duration::from_secs(1)),
+            clock.start + Duration::from_secs(61)
+        );
     }
 }

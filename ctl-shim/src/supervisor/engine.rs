@@ -143,8 +143,12 @@ impl Engine {
             }
             match wake {
                 Wake::Command(command) => self.command(command),
-                Wake::Message(Message::ProbePassed { key, pid }) => self.input(Input::ProbePassed { key, pid }),
-                Wake::Message(Message::Decided { key, decision }) => self.input(Input::Decided { key, decision }),
+                Wake::Message(Message::ProbePassed { key, pid }) => {
+                    self.input(Input::ProbePassed { key, pid })
+                }
+                Wake::Message(Message::Decided { key, decision }) => {
+                    self.input(Input::Decided { key, decision })
+                }
                 Wake::Children => self.reap(),
                 Wake::Shutdown => self.shut_down(),
                 Wake::Time => {
@@ -165,7 +169,11 @@ impl Engine {
         if self.machine.has_pausable_deadline() {
             sooner(now + SHORT_SLEEP);
         }
-        if self.machine.all_slots().any(|slot| matches!(slot.phase, Phase::Ending(_))) {
+        if self
+            .machine
+            .all_slots()
+            .any(|slot| matches!(slot.phase, Phase::Ending(_)))
+        {
             sooner(now + TREE_POLL);
         }
         if let Some(due) = self.recorder.due() {
@@ -207,14 +215,24 @@ impl Engine {
     /// Collects the children that have ended.
     fn reap(&mut self) {
         for (pid, outcome) in self.launcher.reap() {
-            let Some(key) = self.launcher.take_leader(pid) else { continue };
+            let Some(key) = self.launcher.take_leader(pid) else {
+                continue;
+            };
             // What the leader wrote is in the pipe by now.
             self.launcher.drain(key);
             let task = self.machine.slot(key).is_some_and(|slot| !slot.unit.is_service());
-            let ending = self.machine.slot(key).is_some_and(|slot| matches!(slot.phase, Phase::Ending(_)));
+            let ending = self
+                .machine
+                .slot(key)
+                .is_some_and(|slot| matches!(slot.phase, Phase::Ending(_)));
             // What a task leaves behind is looked for when it matters.
             let leftovers = (!task || ending) && self.launcher.has_processes(key);
-            self.input(Input::Exited { key, pid, outcome, leftovers });
+            self.input(Input::Exited {
+                key,
+                pid,
+                outcome,
+                leftovers,
+            });
         }
         self.look_at_ending_trees();
     }
@@ -271,7 +289,12 @@ impl Engine {
                 return Some(Input::Decided { key, decision });
             }
             Effect::Signal(key) => {
-                let signal = self.machine.slot(key)?.unit.service().map_or(libc_sigterm(), |service| service.stop_signal);
+                let signal = self
+                    .machine
+                    .slot(key)?
+                    .unit
+                    .service()
+                    .map_or(libc_sigterm(), |service| service.stop_signal);
                 self.launcher.signal(key, signal);
                 let leader_gone = |slot: &super::machine::Slot| slot.pid().is_none();
                 if self.machine.slot(key).is_some_and(leader_gone) && !self.launcher.has_processes(key) {
@@ -298,9 +321,13 @@ impl Engine {
     }
 
     fn begin_probe(&mut self, key: Key) {
-        let Some(slot) = self.machine.slot(key) else { return };
+        let Some(slot) = self.machine.slot(key) else {
+            return;
+        };
         let Some(pid) = slot.pid() else { return };
-        let Some(probe) = slot.unit.service().and_then(|service| service.ready_when.clone()) else { return };
+        let Some(probe) = slot.unit.service().and_then(|service| service.ready_when.clone()) else {
+            return;
+        };
         if let Check::LogMatch { pattern } = &probe.check {
             self.launcher.begin_match(key, pid, pattern, &self.messages);
             return;
@@ -319,7 +346,9 @@ impl Engine {
     fn tell(&mut self, mut event: Event) {
         event.box_name.clone_from(&self.box_name);
         let result = self.shared.journal.borrow_mut().append(&event);
-        self.journal_error = result.err().map(|error| format!("cannot write the event journal: {error}"));
+        self.journal_error = result
+            .err()
+            .map(|error| format!("cannot write the event journal: {error}"));
         self.recorder.touch();
         self.shared.event_told.notify_waiters();
     }
@@ -352,7 +381,8 @@ impl Engine {
 
     /// Makes the present unit names known to those who read logs.
     pub(super) fn publish_names(&self) {
-        *self.shared.unit_names.borrow_mut() = self.machine.slots().map(|slot| slot.unit.name.clone()).collect();
+        *self.shared.unit_names.borrow_mut() =
+            self.machine.slots().map(|slot| slot.unit.name.clone()).collect();
     }
 
     /// Reads the configuration from where it lies.

@@ -37,7 +37,8 @@ impl Forwarder {
             } else {
                 spawn_local(async move {
                     if let Err(cause) = forward(port).await {
-                        *error.borrow_mut() = Some(format!("cannot listen on port {PUBLISHED} of the box: {cause}"));
+                        *error.borrow_mut() =
+                            Some(format!("cannot listen on port {PUBLISHED} of the box: {cause}"));
                     }
                 })
             };
@@ -81,6 +82,8 @@ async fn forward(port: u16) -> std::io::Result<()> {
 pub(super) async fn connect_loopback(port: u16) -> std::io::Result<TcpStream> {
     match TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await {
         Ok(stream) => Ok(stream),
-        Err(error) => TcpStream::connect(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await.map_err(|_| error),
+        Err(error) => TcpStream::connect(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
+            .await
+            .map_err(|_| error),
     }
 }

@@ -57,7 +57,13 @@ impl Journal {
         if file.metadata()?.len() > sound {
             file.set_len(sound)?;
         }
-        Ok(Self { path: path.to_owned(), file, lines, last, recent: VecDeque::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            lines,
+            last,
+            recent: VecDeque::new(),
+        })
     }
 
     /// Number of the newest event; 0 where there is none.
@@ -79,7 +85,11 @@ impl Journal {
         line.push(b'\n');
         self.file.write_all(&line)?;
         self.lines += 1;
-        if self.lines >= 2 * KEPT { self.compact() } else { Ok(()) }
+        if self.lines >= 2 * KEPT {
+            self.compact()
+        } else {
+            Ok(())
+        }
     }
 
     fn compact(&mut self) -> io::Result<()> {
@@ -139,7 +149,13 @@ impl Journal {
         };
         let in_memory = self.recent.front().and_then(|event| event.seq);
         if in_memory.is_some_and(|first| first <= after + 1) {
-            events.extend(self.recent.iter().filter(|event| wanted(event)).take(BATCH).cloned());
+            events.extend(
+                self.recent
+                    .iter()
+                    .filter(|event| wanted(event))
+                    .take(BATCH)
+                    .cloned(),
+            );
             return Ok(events);
         }
         for event in read(&self.path)? {
@@ -201,7 +217,10 @@ mod tests {
         let mut journal = Journal::open(&path).unwrap();
         assert_eq!(journal.last(), 100);
         journal.append(&event(101)).unwrap();
-        assert_eq!(numbers(&journal.after(90, None).unwrap()), (91..=101).collect::<Vec<_>>());
+        assert_eq!(
+            numbers(&journal.after(90, None).unwrap()),
+            (91..=101).collect::<Vec<_>>()
+        );
         assert_eq!(journal.after(101, None).unwrap(), []);
         let since = Some(Timestamp::from_millis(100));
         assert_eq!(numbers(&journal.after(0, since).unwrap()), [100, 101]);
@@ -212,7 +231,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.jsonl");
         Journal::open(&path).unwrap().append(&event(1)).unwrap();
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"seq\":2,\"ti").unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"seq\":2,\"ti")
+            .unwrap();
         let mut journal = Journal::open(&path).unwrap();
         assert_eq!(journal.last(), 1);
         journal.append(&event(2)).unwrap();

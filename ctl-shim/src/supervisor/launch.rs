@@ -19,6 +19,7 @@ use super::{Options, lives};
 use crate::config::model::{Launch, RunOnce, Unit};
 use crate::failure::Failure;
 use crate::identity::Identity;
+use crate::process::env_file;
 use crate::process::environment::{self, Environment};
 use crate::process::place::Place;
 use crate::process::reap::{self, Exit};
@@ -26,7 +27,6 @@ use crate::process::spawn::{self, SpawnRequest, Stdio};
 use crate::process::tag::Life;
 use crate::process::tree::{self, UnitHandle};
 use crate::process::users::{self, Credentials};
-use crate::process::env_file;
 
 /// Starts and ends processes.
 #[derive(Debug)]
@@ -114,7 +114,12 @@ impl Launcher {
         let pid = spawn::spawn(&request).map_err(|failure| failure.reason)?;
         drop(writer);
         output.begin();
-        let entry = Entry { name: unit.name.clone(), handle: UnitHandle::new(pid, tag), output, kills: 0 };
+        let entry = Entry {
+            name: unit.name.clone(),
+            handle: UnitHandle::new(pid, tag),
+            output,
+            kills: 0,
+        };
         self.entries.insert(key, entry);
         self.by_pid.insert(pid, key);
         Ok(pid)
@@ -138,7 +143,10 @@ impl Launcher {
             files: &files,
             unit: &unit.env,
         });
-        let cwd = unit.cwd.as_ref().map_or_else(|| self.options.workspace.clone(), |cwd| self.options.workspace.join(cwd));
+        let cwd = unit.cwd.as_ref().map_or_else(
+            || self.options.workspace.clone(),
+            |cwd| self.options.workspace.join(cwd),
+        );
         let argv = match launch {
             Launch::Shell(script) => spawn::shell_argv(script, &environment, &cwd),
             Launch::Argv(words) => words.iter().map(OsString::from).collect(),
@@ -146,7 +154,13 @@ impl Launcher {
         };
         let own = files.into_iter().chain(unit.env.iter().cloned()).collect();
         let root = nix::unistd::geteuid().is_root();
-        Ok(Resolved { argv, environment, own, cwd, credentials: root.then_some(credentials) })
+        Ok(Resolved {
+            argv,
+            environment,
+            own,
+            cwd,
+            credentials: root.then_some(credentials),
+        })
     }
 
     fn credentials(&self, unit: &Unit) -> Result<Credentials, String> {
@@ -158,7 +172,9 @@ impl Launcher {
                 if credentials.uid == nix::unistd::geteuid().as_raw() {
                     Ok(credentials)
                 } else {
-                    Err(format!("cannot run as `{user}`: the supervisor does not run as root"))
+                    Err(format!(
+                        "cannot run as `{user}`: the supervisor does not run as root"
+                    ))
                 }
             }
             None if root => users::lookup(&self.identity.user, Path::new("/")),
@@ -195,7 +211,10 @@ impl Launcher {
                 let messages = messages.clone();
                 // Inputs may be large; reading them must not hold up the supervisor.
                 let decide = move || {
-                    let _ = messages.send(Message::Decided { key, decision: question.decide() });
+                    let _ = messages.send(Message::Decided {
+                        key,
+                        decision: question.decide(),
+                    });
                 };
                 match std::thread::Builder::new().stack_size(256 * 1024).spawn(decide) {
                     Ok(_) => None,
@@ -215,17 +234,25 @@ impl Launcher {
             Err(reason) => Err(reason),
         };
         if let Err(reason) = result {
-            self.troubles.insert(unit.name.clone(), format!("run_once of {}: {reason}", unit.name));
+            self.troubles
+                .insert(unit.name.clone(), format!("run_once of {}: {reason}", unit.name));
         }
     }
 
     fn question(&self, unit: &Unit) -> Result<Option<Question>, String> {
-        let Some(RunOnce::Marker { inputs, creates }) = unit.task().and_then(|task| task.run_once.as_ref()) else {
+        let Some(RunOnce::Marker { inputs, creates }) = unit.task().and_then(|task| task.run_once.as_ref())
+        else {
             return Ok(None);
         };
         let resolved = self.resolve(unit, &unit.launch)?;
-        let user = resolved.credentials.as_ref().map(|credentials| credentials.name.clone());
-        let definition = format!("{:?}\n{:?}\n{:?}\n{user:?}", unit.launch, resolved.cwd, resolved.own);
+        let user = resolved
+            .credentials
+            .as_ref()
+            .map(|credentials| credentials.name.clone());
+        let definition = format!(
+            "{:?}\n{:?}\n{:?}\n{user:?}",
+            unit.launch, resolved.cwd, resolved.own
+        );
         Ok(Some(Question {
             directory: self.options.state_directory.join("run-once"),
             task: unit.name.clone(),
@@ -261,27 +288,35 @@ impl Launcher {
 
     /// Sends a signal to every process of the unit.
     pub(super) fn signal(&mut self, key: Key, signal: i32) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
         entry.kills = 0;
         let trouble = match tree::signal_tree(&entry.handle, signal) {
             Ok(signalled) => denied(&signalled.denied),
             Err(error) => Some(error.to_string()),
         };
         if let Some(reason) = trouble {
-            self.troubles.insert(entry.name.clone(), format!("cannot signal {}: {reason}", entry.name));
+            self.troubles.insert(
+                entry.name.clone(),
+                format!("cannot signal {}: {reason}", entry.name),
+            );
         }
     }
 
     /// Ends every process of the unit that there is now. Called again for as long as some are left.
     pub(super) fn kill(&mut self, key: Key) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
         let trouble = match tree::kill_round(&entry.handle, entry.kills) {
             Ok(killed) => denied(&killed.denied),
             Err(error) => Some(error.to_string()),
         };
         entry.kills = entry.kills.saturating_add(1);
         if let Some(reason) = trouble {
-            self.troubles.insert(entry.name.clone(), format!("cannot end {}: {reason}", entry.name));
+            self.troubles
+                .insert(entry.name.clone(), format!("cannot end {}: {reason}", entry.name));
         }
     }
 
@@ -294,9 +329,10 @@ impl Launcher {
         messages: &mpsc::UnboundedSender<Message>,
     ) {
         let messages = messages.clone();
-        if let (Some(output), Some(matcher)) =
-            (self.entries.get(&key).map(|entry| &entry.output), Matcher::new(pattern))
-        {
+        if let (Some(output), Some(matcher)) = (
+            self.entries.get(&key).map(|entry| &entry.output),
+            Matcher::new(pattern),
+        ) {
             let passed = move || {
                 let _ = messages.send(Message::ProbePassed { key, pid });
             };

@@ -16,17 +16,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// are then found by session and descent alone.
 pub(super) fn begin(private: &Path) -> Result<Option<Life>, Failure> {
     let path = private.join("lives.json");
-    let former: Vec<Life> =
-        std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let failed = || {
-        Failure::failed("processes of a former supervisor cannot be ended").hint("agentbox restart BOX")
-    };
+    let former: Vec<Life> = std::fs::read(&path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let failed =
+        || Failure::failed("processes of a former supervisor cannot be ended").hint("agentbox restart BOX");
     let killed = tree::sweep(&former, PATIENCE).map_err(|error| failed().because(&error))?;
     if !killed.is_complete() {
-        let pids: Vec<String> = killed.left.iter().map(|process| process.pid.to_string()).collect();
+        let pids: Vec<String> = killed
+            .left
+            .iter()
+            .map(|process| process.pid.to_string())
+            .collect();
         return Err(failed().cause(format!("still alive: {}", pids.join(", "))));
     }
-    let Ok(life) = Life::new(&former) else { return Ok(None) };
+    let Ok(life) = Life::new(&former) else {
+        return Ok(None);
+    };
     let json = serde_json::to_vec(&[life]).unwrap_or_default();
     super::settings::replace(&path, &json)
         .map_err(|error| Failure::failed(format!("cannot write {}", path.display())).because(&error))?;

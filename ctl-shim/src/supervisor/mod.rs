@@ -101,9 +101,14 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
     let _ownership = ownership::acquire(&options)?;
     let identity = read_identity(&private)?;
     let journal_path = private.join(paths::JOURNAL_NAME);
-    let journal = journal::Journal::open(&journal_path)
-        .map_err(|error| Failure::failed(format!("cannot open {}", journal_path.display())).because(&error))?;
-    let restored = if options.resume { restore::read(&private, &journal_path) } else { restore::Restored::new() };
+    let journal = journal::Journal::open(&journal_path).map_err(|error| {
+        Failure::failed(format!("cannot open {}", journal_path.display())).because(&error)
+    })?;
+    let restored = if options.resume {
+        restore::read(&private, &journal_path)
+    } else {
+        restore::Restored::new()
+    };
 
     let read = settings::read(&options);
     let (commands, command_queue) = mpsc::channel(64);

@@ -34,7 +34,12 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn open(directory: &Path, name: &str) -> io::Result<Self> {
         let writer = LogWriter::open(directory, name)?;
-        Ok(Self { writer, name: name.to_owned(), lost: 0, last_error: None })
+        Ok(Self {
+            writer,
+            name: name.to_owned(),
+            lost: 0,
+            last_error: None,
+        })
     }
 
     /// Output that could not be kept, for `status`.
@@ -75,21 +80,40 @@ impl Output {
     /// Makes a pipe; the returned end is for the process.
     pub(super) fn open(log: Rc<RefCell<Log>>, shared: Rc<Shared>) -> io::Result<(Self, OwnedFd)> {
         let (pump, writer) = Pump::open()?;
-        let state = State { pump: RefCell::new(pump), log, watch: RefCell::new(None), shared };
-        Ok((Self { state: Rc::new(state) }, writer))
+        let state = State {
+            pump: RefCell::new(pump),
+            log,
+            watch: RefCell::new(None),
+            shared,
+        };
+        Ok((
+            Self {
+                state: Rc::new(state),
+            },
+            writer,
+        ))
     }
 
     /// Begins reading, once the process has its end.
     pub(super) fn begin(&self) {
         let state = Rc::clone(&self.state);
         // Without a descriptor to wait on, the output is read when the leader ends.
-        let Ok(descriptor) = state.pump.borrow().descriptor().try_clone_to_owned() else { return };
+        let Ok(descriptor) = state.pump.borrow().descriptor().try_clone_to_owned() else {
+            return;
+        };
         // SAFETY: the descriptor is owned by the value that is registered and is closed with it only.
-        #[expect(unsafe_code, reason = "readiness of a descriptor that others read is not for tokio's own pipes")]
-        let Ok(readable) = (unsafe { AsyncFd::register(descriptor) }) else { return };
+        #[expect(
+            unsafe_code,
+            reason = "readiness of a descriptor that others read is not for tokio's own pipes"
+        )]
+        let Ok(readable) = (unsafe { AsyncFd::register(descriptor) }) else {
+            return;
+        };
         spawn_local(async move {
             loop {
-                let Ok(mut ready) = readable.readable().await else { return };
+                let Ok(mut ready) = readable.readable().await else {
+                    return;
+                };
                 match state.read(PIECES_AT_ONCE) {
                     Ok(Progress::Ended) | Err(_) => return,
                     Ok(Progress::Empty) => ready.clear_ready(),
@@ -156,7 +180,10 @@ impl State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("State").field("pump", &self.pump).finish_non_exhaustive()
+        formatter
+            .debug_struct("State")
+            .field("pump", &self.pump)
+            .finish_non_exhaustive()
     }
 }
 

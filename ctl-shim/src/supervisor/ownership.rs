@@ -34,13 +34,20 @@ pub(super) fn prepare_directories(options: &Options) -> Result<(), Failure> {
 /// Takes the lock beside the socket. It goes with the process, however that ends, so a stale one cannot be.
 pub(super) fn acquire(options: &Options) -> Result<Flock<File>, Failure> {
     let path = options.socket.with_extension("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
     let file =
         file.map_err(|error| Failure::failed(format!("cannot open {}", path.display())).because(&error))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
         if error == nix::errno::Errno::EWOULDBLOCK {
-            Failure::failed(format!("another supervisor answers on {}", options.socket.display()))
-                .hint("agentbox-ctl status")
+            Failure::failed(format!(
+                "another supervisor answers on {}",
+                options.socket.display()
+            ))
+            .hint("agentbox-ctl status")
         } else {
             Failure::failed(format!("cannot lock {}", path.display())).because(&error)
         }
@@ -60,7 +67,9 @@ pub(super) fn listen(options: &Options, box_user: &str) -> Result<UnixListener, 
             return Ok(());
         }
         // A box user that the image does not know is reported by every unit that would run as it.
-        let Ok(user) = crate::process::users::lookup(box_user, Path::new("/")) else { return Ok(()) };
+        let Ok(user) = crate::process::users::lookup(box_user, Path::new("/")) else {
+            return Ok(());
+        };
         std::os::unix::fs::chown(path, Some(user.uid), None)
     };
     restrict

@@ -39,7 +39,10 @@ impl Recorder {
     /// the journal reports a full disk.
     pub(super) fn write(&mut self, seq: u64, units: &UnitsReport) {
         self.due = None;
-        let record = Record { seq, units: units.clone() };
+        let record = Record {
+            seq,
+            units: units.clone(),
+        };
         if let Ok(json) = serde_json::to_vec(&record) {
             let _ = super::settings::replace(&self.path, &json);
         }

@@ -24,7 +24,10 @@ enum Goal {
     Stop(Vec<Target>),
     Restart(Vec<Target>),
     Task(Key),
-    Reload { steps: Vec<ReloadStep>, ending: Vec<Target> },
+    Reload {
+        steps: Vec<ReloadStep>,
+        ending: Vec<Target>,
+    },
     Wait(Vec<Key>),
 }
 
@@ -41,7 +44,9 @@ impl Engine {
     pub(super) fn ask(&mut self, ask: Ask, reply: oneshot::Sender<Result<Answer, Failure>>) {
         if self.machine.is_shutting_down() && !matches!(ask, Ask::Stop(_)) {
             // Whoever asked and left gets no answer.
-            let _ = reply.send(Err(Failure::failed("the box is stopping").hint("agentbox start BOX")));
+            let _ = reply.send(Err(
+                Failure::failed("the box is stopping").hint("agentbox start BOX")
+            ));
             return;
         }
         match self.goal_of(ask) {
@@ -77,20 +82,26 @@ impl Engine {
                 let targets = self.targets(&names)?;
                 for target in &targets {
                     self.look_for_remains(target.key);
-                    let effects = self.machine.restart(target.key, self.clock.now(), Timestamp::now());
+                    let effects = self
+                        .machine
+                        .restart(target.key, self.clock.now(), Timestamp::now());
                     self.carry_out(effects);
                 }
                 Ok(Goal::Restart(targets))
             }
             Ask::RunTask { task, force } => {
-                let Some(slot) = self.machine.find(&task) else { return Err(self.unknown(&task)) };
+                let Some(slot) = self.machine.find(&task) else {
+                    return Err(self.unknown(&task));
+                };
                 if slot.unit.is_service() {
                     return Err(Failure::usage(format!("\"{task}\" is a service, not a task"))
                         .hint(format!("agentbox start BOX {task}")));
                 }
                 let key = slot.key;
                 self.look_for_remains(key);
-                let effects = self.machine.run_task(key, force, self.clock.now(), Timestamp::now());
+                let effects = self
+                    .machine
+                    .run_task(key, force, self.clock.now(), Timestamp::now());
                 self.carry_out(effects);
                 Ok(Goal::Task(key))
             }
@@ -104,14 +115,22 @@ impl Engine {
                 if names.is_empty() {
                     Ok(Goal::Wait(self.machine.self_starting()))
                 } else {
-                    Ok(Goal::Wait(self.targets(&names)?.into_iter().map(|target| target.key).collect()))
+                    Ok(Goal::Wait(
+                        self.targets(&names)?
+                            .into_iter()
+                            .map(|target| target.key)
+                            .collect(),
+                    ))
                 }
             }
         }
     }
 
     fn look_for_remains(&mut self, key: Key) {
-        if self.machine.slot(key).is_some_and(|slot| slot.is_final() && slot.generation > 0)
+        if self
+            .machine
+            .slot(key)
+            .is_some_and(|slot| slot.is_final() && slot.generation > 0)
             && self.launcher.has_processes(key)
         {
             self.machine.note_lingering(key);
@@ -138,14 +157,20 @@ impl Engine {
             .iter()
             .map(|name| {
                 let key = self.machine.find(name).map(|slot| slot.key);
-                key.and_then(|key| self.target(key)).ok_or_else(|| self.unknown(name))
+                key.and_then(|key| self.target(key))
+                    .ok_or_else(|| self.unknown(name))
             })
             .collect()
     }
 
     fn target(&self, key: Key) -> Option<Target> {
         let slot = self.machine.slot(key)?;
-        Some(Target { key, name: slot.unit.name.clone(), generation: slot.generation, state: slot.state() })
+        Some(Target {
+            key,
+            name: slot.unit.name.clone(),
+            generation: slot.generation,
+            state: slot.state(),
+        })
     }
 
     fn unknown(&self, name: &str) -> Failure {
@@ -174,20 +199,21 @@ impl Engine {
                 // What ran already, or was being started, is joined.
                 self.machine.start_verdict(target.key, target.generation)
             }),
-            Goal::Stop(targets) => {
-                self.all(targets, |target| self.machine.stop_verdict(target.key, target.generation))
-            }
-            Goal::Restart(targets) => {
-                self.all(targets, |target| self.machine.restart_verdict(target.key, target.generation))
-            }
+            Goal::Stop(targets) => self.all(targets, |target| {
+                self.machine.stop_verdict(target.key, target.generation)
+            }),
+            Goal::Restart(targets) => self.all(targets, |target| {
+                self.machine.restart_verdict(target.key, target.generation)
+            }),
             Goal::Task(key) => match self.machine.run_verdict(*key) {
                 Verdict::Open => None,
                 Verdict::Lost(failure) => Some(Err(failure)),
                 Verdict::Met => self.task_answer(*key),
             },
             Goal::Reload { steps, ending } => {
-                let ended =
-                    ending.iter().all(|target| self.machine.stop_verdict(target.key, target.generation) == Verdict::Met);
+                let ended = ending
+                    .iter()
+                    .all(|target| self.machine.stop_verdict(target.key, target.generation) == Verdict::Met);
                 ended.then(|| Ok(Answer::Reload(steps.clone())))
             }
             Goal::Wait(keys) => {
@@ -210,7 +236,10 @@ impl Engine {
         verdict: impl Fn(&Target) -> Verdict,
     ) -> Option<Result<Answer, Failure>> {
         let verdicts: Vec<Verdict> = targets.iter().map(verdict).collect();
-        if let Some(Verdict::Lost(failure)) = verdicts.iter().find(|verdict| matches!(verdict, Verdict::Lost(_))) {
+        if let Some(Verdict::Lost(failure)) = verdicts
+            .iter()
+            .find(|verdict| matches!(verdict, Verdict::Lost(_)))
+        {
             return Some(Err(failure.clone()));
         }
         if verdicts.contains(&Verdict::Open) {
@@ -221,7 +250,8 @@ impl Engine {
             UnitOutcome {
                 unit: target.name.clone(),
                 state: slot.map_or_else(|| "removed".to_owned(), |slot| slot.state().to_string()),
-                changed: slot.is_none_or(|slot| slot.generation != target.generation || slot.state() != target.state),
+                changed: slot
+                    .is_none_or(|slot| slot.generation != target.generation || slot.state() != target.state),
             }
         });
         Some(Ok(Answer::Units(outcomes.collect())))
@@ -229,12 +259,19 @@ impl Engine {
 
     fn task_answer(&self, key: Key) -> Option<Result<Answer, Failure>> {
         let slot = self.machine.slot(key)?;
-        let UnitState::Task(state) = slot.state() else { return None };
+        let UnitState::Task(state) = slot.state() else {
+            return None;
+        };
         let (exit_code, signal) = match slot.outcome {
             Some(Exit::Code(code)) => (Some(code), None),
             Some(Exit::Signal(number)) => (None, Some(super::machine::signal_name(number))),
             None => (None, None),
         };
-        Some(Ok(Answer::Task { state, exit_code, signal, reason: slot.reason.clone() }))
+        Some(Ok(Answer::Task {
+            state,
+            exit_code,
+            signal,
+            reason: slot.reason.clone(),
+        }))
     }
 }

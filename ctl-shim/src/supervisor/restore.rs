@@ -19,16 +19,36 @@ pub(super) fn read(private: &Path, journal_path: &Path) -> Restored {
     let mut restored = Restored::new();
     for service in record.units.services {
         let state = UnitState::Service(service.state);
-        restored.insert(service.name, machine::Restored { state, restarts: service.restarts });
+        restored.insert(
+            service.name,
+            machine::Restored {
+                state,
+                restarts: service.restarts,
+            },
+        );
     }
     for task in record.units.tasks {
-        restored.insert(task.name, machine::Restored { state: UnitState::Task(task.state), restarts: 0 });
+        restored.insert(
+            task.name,
+            machine::Restored {
+                state: UnitState::Task(task.state),
+                restarts: 0,
+            },
+        );
     }
-    let Ok(events) = journal::read(journal_path) else { return restored };
+    let Ok(events) = journal::read(journal_path) else {
+        return restored;
+    };
     for event in events.flatten().filter(|event| event.seq > Some(record.seq)) {
-        let (Some(name), Some(state)) = (event.unit, event.to) else { continue };
-        let Some(state) = state_of(event.kind, &state) else { continue };
-        let known = restored.entry(name).or_insert(machine::Restored { state, restarts: 0 });
+        let (Some(name), Some(state)) = (event.unit, event.to) else {
+            continue;
+        };
+        let Some(state) = state_of(event.kind, &state) else {
+            continue;
+        };
+        let known = restored
+            .entry(name)
+            .or_insert(machine::Restored { state, restarts: 0 });
         known.state = state;
         let came_back = matches!(
             state,
@@ -44,10 +64,12 @@ pub(super) fn read(private: &Path, journal_path: &Path) -> Restored {
 fn state_of(kind: crate::report::EventKind, word: &str) -> Option<UnitState> {
     let value = serde_json::Value::String(word.to_owned());
     match kind {
-        crate::report::EventKind::ServiceState => {
-            serde_json::from_value::<ServiceState>(value).ok().map(UnitState::Service)
-        }
-        crate::report::EventKind::TaskState => serde_json::from_value::<TaskState>(value).ok().map(UnitState::Task),
+        crate::report::EventKind::ServiceState => serde_json::from_value::<ServiceState>(value)
+            .ok()
+            .map(UnitState::Service),
+        crate::report::EventKind::TaskState => serde_json::from_value::<TaskState>(value)
+            .ok()
+            .map(UnitState::Task),
         _ => None,
     }
 }

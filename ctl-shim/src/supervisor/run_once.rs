@@ -39,7 +39,11 @@ impl Question {
         };
         let exists = |path: &String| self.workspace.join(path).symlink_metadata().is_ok();
         let marked = std::fs::read_to_string(self.marker()).is_ok_and(|marker| marker.trim() == digest);
-        if marked && self.creates.iter().all(exists) { Decision::PassOver } else { Decision::Run }
+        if marked && self.creates.iter().all(exists) {
+            Decision::PassOver
+        } else {
+            Decision::Run
+        }
     }
 
     /// Remembers that the task has succeeded with the inputs as they are now: a task may write its own.
@@ -67,10 +71,16 @@ impl Question {
     fn matches(&self, pattern: &str) -> Result<Vec<PathBuf>, String> {
         // The workspace's own name is no pattern.
         let root = glob::Pattern::escape(&self.workspace.to_string_lossy());
-        let absolute = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{root}/{pattern}") };
+        let absolute = if pattern.starts_with('/') {
+            pattern.to_owned()
+        } else {
+            format!("{root}/{pattern}")
+        };
         let paths = glob::glob(&absolute).map_err(|error| format!("input \"{pattern}\": {error}"))?;
         // Sorted by the crate; what cannot be listed cannot be said to be unchanged.
-        paths.collect::<Result<_, _>>().map_err(|error| format!("input \"{pattern}\": {error}"))
+        paths
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("input \"{pattern}\": {error}"))
     }
 }
 
@@ -136,7 +146,10 @@ mod tests {
         assert_eq!(question.decide(), Decision::Run);
         std::fs::create_dir(root.path().join("modules")).unwrap();
 
-        let changed = Question { definition: b"npm install".to_vec(), ..question };
+        let changed = Question {
+            definition: b"npm install".to_vec(),
+            ..question
+        };
         assert_eq!(changed.decide(), Decision::Run);
     }
 }

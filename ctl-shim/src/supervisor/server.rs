@@ -21,9 +21,9 @@ use tokio::task::{AbortHandle, spawn_local};
 use super::answer;
 use super::shared::Shared;
 use crate::failure::Failure;
+use crate::protocol::WINDOW;
 use crate::protocol::frame::{self, Frame, FrameKind};
 use crate::protocol::message::{Answer, Item, Reply, Request};
-use crate::protocol::WINDOW;
 
 /// Connections served at once; more wait in the socket's backlog.
 const MAX_CONNECTIONS: usize = 256;
@@ -86,7 +86,11 @@ async fn read_requests(
         match frame.kind {
             FrameKind::Request => {
                 let window = Rc::new(Semaphore::new(WINDOW as usize));
-                let stream = Stream { id, queue: queue.clone(), window: Rc::clone(&window) };
+                let stream = Stream {
+                    id,
+                    queue: queue.clone(),
+                    window: Rc::clone(&window),
+                };
                 if running.borrow().len() >= MAX_REQUESTS || running.borrow().contains_key(&id) {
                     let refusal = Failure::failed("too many requests on one connection, or an id used twice");
                     stream.finish(Err(refusal)).await;
@@ -106,9 +110,10 @@ async fn read_requests(
                 running.borrow_mut().insert(id, (task.abort_handle(), window));
             }
             FrameKind::Ack => {
-                if let (Some((_, window)), Ok(count)) =
-                    (running.borrow().get(&id), <[u8; 4]>::try_from(frame.payload.as_slice()))
-                {
+                if let (Some((_, window)), Ok(count)) = (
+                    running.borrow().get(&id),
+                    <[u8; 4]>::try_from(frame.payload.as_slice()),
+                ) {
                     let room = (WINDOW as usize).saturating_sub(window.available_permits());
                     window.add_permits(room.min(u32::from_be_bytes(count) as usize));
                 }
@@ -119,7 +124,10 @@ async fn read_requests(
                 }
             }
             FrameKind::Reply | FrameKind::Data => {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a client sent a supervisor's frame"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a client sent a supervisor's frame",
+                ));
             }
         }
     }
@@ -171,7 +179,12 @@ impl Stream {
     }
 
     async fn send(&self, kind: FrameKind, payload: Vec<u8>) -> Result<(), Gone> {
-        let bytes = Frame { kind, id: self.id, payload }.encode();
+        let bytes = Frame {
+            kind,
+            id: self.id,
+            payload,
+        }
+        .encode();
         self.queue.send(bytes).await.map_err(|_| Gone)
     }
 }

@@ -21,18 +21,32 @@ pub(super) fn read(options: &super::Options) -> Read {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
-            return Read { config: None, errors: vec![format!("error: cannot read {}: {error}", path.display())] };
+            return Read {
+                config: None,
+                errors: vec![format!("error: cannot read {}: {error}", path.display())],
+            };
         }
     };
-    let load = LoadOptions { workspace: options.workspace.to_string_lossy().into_owned() };
+    let load = LoadOptions {
+        workspace: options.workspace.to_string_lossy().into_owned(),
+    };
     let loaded = config::load_bytes(&bytes, &load);
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let errors = if loaded.diagnostics.is_empty() {
         Vec::new()
     } else {
-        vec![config::render(&name, &String::from_utf8_lossy(&bytes), &loaded.diagnostics)]
+        vec![config::render(
+            &name,
+            &String::from_utf8_lossy(&bytes),
+            &loaded.diagnostics,
+        )]
     };
-    Read { config: loaded.config, errors }
+    Read {
+        config: loaded.config,
+        errors,
+    }
 }
 
 /// Writes a file beside its place and renames it there: readers see the old content or the new.

@@ -22,6 +22,7 @@ pub(in crate::config) fn walk(
         problems: Vec::new(),
         suggestion_budget: SUGGESTION_BUDGET,
         good_patterns: HashSet::new(),
+        knows_all_names: true,
     };
     let config = walker.file();
     problems.append(&mut walker.problems);
@@ -42,8 +43,8 @@ impl<'d, 's> Walker<'d, 's> {
             match pair.key {
                 // A section without content is like none: everything in it may be commented out.
                 "services" | "tasks" | "carry" | "ide" | "defaults" if pair.value.is_null() => {}
-                "services" => services = self.section(pair.value, true),
-                "tasks" => tasks = self.section(pair.value, false),
+                "services" => services.append(&mut self.section(pair.value, true)),
+                "tasks" => tasks.append(&mut self.section(pair.value, false)),
                 "carry" => config.has_carry = self.carry(&field),
                 "ide" => {
                     self.any_mapping(&field);
@@ -68,9 +69,13 @@ impl<'d, 's> Walker<'d, 's> {
                 message,
                 "write each unit as \"name:\" with its keys beneath",
             );
+            self.knows_all_names = false;
             return Vec::new();
         }
-        let pairs = self.pairs(node, &owner).unwrap_or_default();
+        let Some(pairs) = self.pairs(node, &owner) else {
+            self.knows_all_names = false;
+            return Vec::new();
+        };
         pairs.iter().map(|pair| self.unit(pair, is_service)).collect()
     }
 

@@ -30,6 +30,13 @@ use super::yaml::{Content, Document, Node, NodeId, Place};
 
 pub(super) use file::walk;
 
+/// Limits that the schema states too.
+pub(super) mod limits {
+    pub(in crate::config) use super::service::LARGEST_FACTOR;
+    pub(in crate::config) use super::unit::{LONGEST_NAME, RESERVED};
+    pub(in crate::config) use super::value::LONGEST_MS;
+}
+
 /// Comparisons that suggestions of one file may cost.
 const SUGGESTION_BUDGET: usize = 200_000;
 
@@ -42,6 +49,8 @@ struct Walker<'d, 's> {
     suggestion_budget: usize,
     /// Patterns that compile; a file often has the same one many times.
     good_patterns: HashSet<&'d str>,
+    /// Whether both sections could be read; if not, a need may well name a unit that nobody has seen.
+    knows_all_names: bool,
 }
 
 /// A value and what to call it in a message: `port in ready_when of service "web"`.

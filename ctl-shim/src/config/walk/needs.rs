@@ -10,7 +10,7 @@ use super::{Field, Walker};
 use crate::graph::Graph;
 
 /// What a need on an attached service spec starts with.
-pub(in crate::config) const SPEC_PREFIX: &str = "rigbox-svc-";
+const SPEC_PREFIX: &str = "rigbox-svc-";
 
 /// Most units of a cycle that are printed.
 const LONGEST_CYCLE: usize = 30;
@@ -49,7 +49,7 @@ impl<'d, 's> Walker<'d, 's> {
                     self.problem_with_hint(place, message, "remove it");
                 } else if let Some(&target) = names.get(need) {
                     resolved[index].push(target);
-                } else if !is_spec(need) {
+                } else if self.knows_all_names && !is_spec(need) {
                     self.unknown_need(need, place, drafts, index);
                 }
             }

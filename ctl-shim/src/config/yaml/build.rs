@@ -3,7 +3,6 @@
 //! The parser keeps its own stack, and so does this: depth costs no call stack. What an alias stands for is
 //! counted when it is met, before anything could walk it.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
@@ -40,10 +39,9 @@ struct Frame {
 
 struct Builder<'source> {
     nodes: Vec<Node<'source>>,
-    extents: Vec<Extent>,
     frames: Vec<Frame>,
     /// By the parser's number for the anchor; the node, once it is complete.
-    anchors: HashMap<usize, NodeId>,
+    anchors: HashMap<usize, (NodeId, Extent)>,
     aliased: usize,
     root: Option<NodeId>,
     documents: usize,
@@ -59,7 +57,6 @@ pub(crate) fn build<'source>(
     refuse_control_characters(source)?;
     let mut builder = Builder {
         nodes: Vec::with_capacity(source.len() / 16),
-        extents: Vec::with_capacity(source.len() / 16),
         frames: Vec::new(),
         anchors: HashMap::new(),
         aliased: 0,
@@ -107,8 +104,9 @@ impl<'source> Builder<'source> {
                     tag,
                     content: Content::Scalar { text, plain },
                 };
-                let id = self.add(node, Extent { nodes: 1, height: 0 })?;
-                self.finish(id, anchor)
+                let id = self.add(node)?;
+                self.finish(id, Extent { nodes: 1, height: 0 }, anchor);
+                Ok(())
             }
             Event::Alias(anchor) => self.alias(anchor, place(span)),
             Event::SequenceStart(anchor, tag) => self.open(span.start, anchor, tag.as_deref(), false),
@@ -156,18 +154,16 @@ impl<'source> Builder<'source> {
             Content::Sequence(frame.children)
         };
         let place = place(Span::new(frame.start, span.end));
-        let id = self.add(
-            Node {
-                place,
-                tag: frame.tag,
-                content,
-            },
-            frame.extent,
-        )?;
-        self.finish(id, frame.anchor)
+        let id = self.add(Node {
+            place,
+            tag: frame.tag,
+            content,
+        })?;
+        self.finish(id, frame.extent, frame.anchor);
+        Ok(())
     }
 
-    fn add(&mut self, node: Node<'source>, extent: Extent) -> Result<NodeId, Diagnostic> {
+    fn add(&mut self, node: Node<'source>) -> Result<NodeId, Diagnostic> {
         if self.nodes.len() >= NODE_LIMIT {
             return Err(fatal(
                 node.place,
@@ -176,16 +172,14 @@ impl<'source> Builder<'source> {
         }
         let id = NodeId(u32::try_from(self.nodes.len()).expect("NODE_LIMIT fits in 32 bits"));
         self.nodes.push(node);
-        self.extents.push(extent);
         Ok(id)
     }
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Diagnostic> {
         // The parser knows the anchor's name; the node is missing only while it is being read.
-        let Some(&id) = self.anchors.get(&anchor) else {
+        let Some(&(id, extent)) = self.anchors.get(&anchor) else {
             return Err(fatal(place, "this alias stands for something that contains it"));
         };
-        let extent = self.extents[id.0 as usize];
         self.aliased = self.aliased.saturating_add(extent.nodes);
         if self.aliased > ALIAS_LIMIT {
             return Err(fatal(
@@ -197,15 +191,15 @@ impl<'source> Builder<'source> {
         if self.frames.len() + extent.height > DEPTH_LIMIT {
             return Err(too_deep(place));
         }
-        self.finish(id, 0)
+        self.finish(id, extent, 0);
+        Ok(())
     }
 
     /// Hangs a complete node into the tree.
-    fn finish(&mut self, id: NodeId, anchor: usize) -> Result<(), Diagnostic> {
+    fn finish(&mut self, id: NodeId, extent: Extent, anchor: usize) {
         if anchor != 0 {
-            self.anchors.insert(anchor, id);
+            self.anchors.insert(anchor, (id, extent));
         }
-        let extent = self.extents[id.0 as usize];
         match self.frames.last_mut() {
             Some(frame) => {
                 frame.children.push(id);
@@ -214,7 +208,6 @@ impl<'source> Builder<'source> {
             }
             None => self.root = Some(id),
         }
-        Ok(())
     }
 
     fn find_duplicates(&mut self, entries: &[(NodeId, NodeId)]) {
@@ -306,20 +299,17 @@ fn place(span: Span) -> Place {
     } else {
         usize::MAX
     };
-    Place {
-        line: span.start.line(),
-        column: span.start.col() + 1,
-        length,
-    }
+    Place::new(span.start.line(), span.start.col() + 1, length)
 }
 
-fn scalar_place(span: Span, text: &Cow<'_, str>, style: ScalarStyle) -> Place {
-    let mut place = place(span);
+fn scalar_place(span: Span, text: &str, style: ScalarStyle) -> Place {
+    let Place { line, column, length } = place(span);
     // A plain scalar on one line is as long as its text; the parser's span may reach over blanks after it.
-    if style == ScalarStyle::Plain && place.length != usize::MAX {
-        place.length = text.chars().count();
+    if style == ScalarStyle::Plain && span.end.line() == span.start.line() {
+        Place::new(line as usize, column as usize, text.chars().count())
+    } else {
+        Place { line, column, length }
     }
-    place
 }
 
 /// YAML allows no control characters, and the parser takes NUL for the end of the file.
@@ -331,17 +321,33 @@ fn refuse_control_characters(source: &str) -> Result<(), Diagnostic> {
     let (line, column) = crate::config::lines::position(source, offset);
     let byte = source.as_bytes()[offset];
     Err(fatal(
-        Place {
-            line,
-            column,
-            length: 1,
-        },
+        Place::new(line, column, 1),
         format!("control character \\x{byte:02x} in the file"),
     )
     .with_hint(format!(
         "remove it; in text between double quotes it can be written as \\x{byte:02x}"
     )))
 }
+
+/// Parts of the parser's messages, and what those who meet them have most often done.
+const SYNTAX_HINTS: &[(&str, &str)] = &[
+    ("tab", "indent with spaces"),
+    (
+        "mapping values are not allowed",
+        "text with \": \" in it needs quotes, or a block: command: |",
+    ),
+    (
+        "unknown anchor",
+        "an alias *name needs an &name before it; text that starts with * needs quotes",
+    ),
+    ("unexpected end of stream", "close the quotes"),
+    (
+        "did not find expected ',' or",
+        "close the bracket, or put a comma before this",
+    ),
+    ("did not find expected key", "indent it like the lines above it"),
+    ("simple key expect ':'", "write \"key: value\""),
+];
 
 fn syntax_error(error: &saphyr_parser::ScanError) -> Diagnostic {
     let place = place(Span::empty(*error.marker()));
@@ -353,11 +359,11 @@ fn syntax_error(error: &saphyr_parser::ScanError) -> Diagnostic {
         .chars()
         .filter(|character| !character.is_control())
         .collect();
+    let hint = SYNTAX_HINTS.iter().find(|(part, _)| info.contains(part));
     let diagnostic = fatal(place, format!("not valid YAML: {info}"));
-    if info.contains("tab") {
-        diagnostic.with_hint("indent with spaces")
-    } else {
-        diagnostic
+    match hint {
+        Some((_, hint)) => diagnostic.with_hint(*hint),
+        None => diagnostic,
     }
 }
 

@@ -22,10 +22,22 @@ pub(crate) use build::build;
 /// Where something is written, in the units of [`Diagnostic`](super::Diagnostic).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
     /// Characters of that line; more than there are means up to its end.
-    pub(crate) length: usize,
+    pub(crate) length: u32,
+}
+
+impl Place {
+    /// A place; numbers beyond 32 bits, which the limit on a file's size rules out, come out as the largest.
+    pub(crate) fn new(line: usize, column: usize, length: usize) -> Self {
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            line: narrow(line),
+            column: narrow(column),
+            length: narrow(length),
+        }
+    }
 }
 
 /// The number of a node in its document.

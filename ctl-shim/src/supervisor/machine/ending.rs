@@ -13,17 +13,29 @@ use crate::process::reap::Exit;
 impl Machine {
     /// Starts the ladder for a unit that has processes; `outcome` is set where the leader has already gone.
     pub(super) fn begin_ending(&mut self, key: Key, next: Next, outcome: Option<Exit>, now: Active) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         slot.lingering = false;
         let pid = if outcome.is_some() { None } else { slot.pid() };
         let kill_at = Some(now + slot.stop_timeout());
-        self.enter(key, Phase::Ending(Ending { pid, outcome, kill_at, next }));
+        self.enter(
+            key,
+            Phase::Ending(Ending {
+                pid,
+                outcome,
+                kill_at,
+                next,
+            }),
+        );
         self.effects.push_back(Effect::Signal(key));
     }
 
     /// Ends whatever a unit does now and goes on with `next`.
     pub(super) fn end(&mut self, key: Key, next: Next, now: Active) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         match &mut slot.phase {
             Phase::Alive(_) | Phase::Checking { pid: Some(_) } => {
                 slot.reason = None;
@@ -48,7 +60,9 @@ impl Machine {
     }
 
     pub(super) fn on_exited(&mut self, key: Key, pid: u32, outcome: Exit, leftovers: bool, now: Active) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         match &mut slot.phase {
             Phase::Checking { pid: checking } if *checking == Some(pid) => {
                 if outcome.is_success() {
@@ -59,7 +73,11 @@ impl Machine {
             }
             Phase::Alive(run) if run.pid == pid => {
                 let lasted = now.saturating_sub(run.since);
-                if slot.unit.service().is_some_and(|service| lasted > service.backoff.max) {
+                if slot
+                    .unit
+                    .service()
+                    .is_some_and(|service| lasted > service.backoff.max)
+                {
                     slot.failures = 0;
                 }
                 slot.reason = None;
@@ -87,7 +105,9 @@ impl Machine {
 
     pub(super) fn on_tree_gone(&mut self, key: Key, now: Active) {
         let Some(slot) = self.slots.get(&key) else { return };
-        let Phase::Ending(ending) = &slot.phase else { return };
+        let Phase::Ending(ending) = &slot.phase else {
+            return;
+        };
         // The leader's exit is still to be read; it brings us back here.
         if ending.pid.is_some() {
             return;
@@ -110,7 +130,9 @@ impl Machine {
                 self.enter(key, Phase::Queued);
             }
             Next::Start | Next::Stop => {
-                let Some(slot) = self.slots.get_mut(&key) else { return };
+                let Some(slot) = self.slots.get_mut(&key) else {
+                    return;
+                };
                 match slot.phase {
                     // Nothing was running: what it came to stays true.
                     Phase::Done | Phase::Failed | Phase::Skipped | Phase::Crashed => {}
@@ -132,10 +154,14 @@ impl Machine {
 
     pub(super) fn on_tick(&mut self, now: Active) {
         for key in self.slots.keys().copied().collect::<Vec<_>>() {
-            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            let Some(slot) = self.slots.get_mut(&key) else {
+                continue;
+            };
             match &mut slot.phase {
                 Phase::Alive(run) => {
-                    let Health::Probing { deadline } = run.health else { continue };
+                    let Health::Probing { deadline } = run.health else {
+                        continue;
+                    };
                     if now < deadline {
                         continue;
                     }
@@ -145,7 +171,10 @@ impl Machine {
                         self.begin_ending(key, Next::Policy { failed: true }, None, now);
                     } else {
                         let Phase::Alive(run) = &slot.phase else { continue };
-                        let run = Run { health: Health::Unhealthy, ..run.clone() };
+                        let run = Run {
+                            health: Health::Unhealthy,
+                            ..run.clone()
+                        };
                         self.enter(key, Phase::Alive(run));
                     }
                     self.set_reason(key, Some(reason));
@@ -163,7 +192,9 @@ impl Machine {
     /// Ends units in reverse order of needs: one at a time along a chain, in parallel elsewhere.
     pub(super) fn settle_shutdown(&mut self, now: Active) {
         for key in self.slots.keys().copied().collect::<Vec<_>>() {
-            let Some(slot) = self.slots.get(&key) else { continue };
+            let Some(slot) = self.slots.get(&key) else {
+                continue;
+            };
             match slot.phase {
                 Phase::Alive(_) | Phase::Checking { .. } => {
                     let name = slot.unit.name.clone();

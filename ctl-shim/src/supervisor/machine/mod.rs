@@ -187,7 +187,12 @@ impl Machine {
         match input {
             Input::Spawned { key, result } => self.on_spawned(key, result, now),
             Input::Decided { key, decision } => self.on_decided(key, decision, now),
-            Input::Exited { key, pid, outcome, leftovers } => self.on_exited(key, pid, outcome, leftovers, now),
+            Input::Exited {
+                key,
+                pid,
+                outcome,
+                leftovers,
+            } => self.on_exited(key, pid, outcome, leftovers, now),
             Input::TreeGone { key } => self.on_tree_gone(key, now),
             Input::ProbePassed { key, pid } => self.on_probe_passed(key, pid),
             Input::Tick => self.on_tick(now),
@@ -214,7 +219,10 @@ impl Machine {
     #[expect(clippy::unused_self, reason = "a method beside its siblings")]
     fn deadline(&self, slot: &Slot) -> Option<Active> {
         match &slot.phase {
-            Phase::Alive(Run { health: Health::Probing { deadline }, .. }) => Some(*deadline),
+            Phase::Alive(Run {
+                health: Health::Probing { deadline },
+                ..
+            }) => Some(*deadline),
             Phase::Ending(ending) => ending.kill_at,
             Phase::Backoff { until, .. } => Some(*until),
             _ => None,
@@ -253,7 +261,9 @@ impl Machine {
 
     /// Moves a unit to `phase` and tells the change, where users see one.
     fn enter(&mut self, key: Key, phase: Phase) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         let was_probing = probes(&slot.phase);
         slot.phase = phase;
         let probing = probes(&slot.phase);
@@ -266,7 +276,9 @@ impl Machine {
     }
 
     fn tell(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         let Some(state) = slot.visible() else { return };
         if slot.told == state {
             return;
@@ -293,7 +305,9 @@ impl Machine {
 
     /// Drops a unit that a reload removed.
     fn forget(&mut self, key: Key) {
-        let Some(slot) = self.slots.remove(&key) else { return };
+        let Some(slot) = self.slots.remove(&key) else {
+            return;
+        };
         self.order.retain(|other| *other != key);
         if self.by_name.get(&slot.unit.name) == Some(&key) {
             self.by_name.remove(&slot.unit.name);
@@ -325,7 +339,10 @@ fn kind_of(state: UnitState) -> EventKind {
 fn probes(phase: &Phase) -> bool {
     matches!(
         phase,
-        Phase::Alive(Run { health: Health::Probing { .. } | Health::Unhealthy, .. })
+        Phase::Alive(Run {
+            health: Health::Probing { .. } | Health::Unhealthy,
+            ..
+        })
     )
 }
 

@@ -32,7 +32,9 @@ impl Machine {
     }
 
     fn settle_one(&mut self, key: Key) -> bool {
-        let Some(slot) = self.slots.get(&key) else { return false };
+        let Some(slot) = self.slots.get(&key) else {
+            return false;
+        };
         match slot.phase {
             Phase::Pending if !slot.wanted => {
                 if self.is_needed(key) {
@@ -59,7 +61,9 @@ impl Machine {
     }
 
     fn try_start(&mut self, key: Key) -> bool {
-        let Some(slot) = self.slots.get(&key) else { return false };
+        let Some(slot) = self.slots.get(&key) else {
+            return false;
+        };
         let task = is_task(slot);
         let already_waiting = slot.phase == Phase::Waiting;
         match self.readiness(slot) {
@@ -75,7 +79,10 @@ impl Machine {
             }
             Readiness::Broken if task => {
                 let broken = self.first_broken(key);
-                self.set_reason(key, broken.map(|name| format!("needs {name}, which did not succeed")));
+                self.set_reason(
+                    key,
+                    broken.map(|name| format!("needs {name}, which did not succeed")),
+                );
                 self.enter(key, Phase::Skipped);
                 true
             }
@@ -100,14 +107,19 @@ impl Machine {
         let mut readiness = Readiness::Go;
         // A former unit of this name, removed by a reload, still has processes: never two of them.
         if self.slots.len() > self.order.len()
-            && self.slots.values().any(|other| other.key != slot.key && other.unit.name == slot.unit.name)
+            && self
+                .slots
+                .values()
+                .any(|other| other.key != slot.key && other.unit.name == slot.unit.name)
         {
             readiness = Readiness::Wait;
         }
         for need in &slot.unit.needs {
             match self.find(need) {
                 Some(need) if need.is_good() => {}
-                Some(need) if matches!(need.phase, Phase::Failed | Phase::Skipped) => return Readiness::Broken,
+                Some(need) if matches!(need.phase, Phase::Failed | Phase::Skipped) => {
+                    return Readiness::Broken;
+                }
                 _ => readiness = Readiness::Wait,
             }
         }
@@ -120,7 +132,8 @@ impl Machine {
             .needs
             .iter()
             .find(|need| {
-                self.find(need).is_some_and(|need| matches!(need.phase, Phase::Failed | Phase::Skipped))
+                self.find(need)
+                    .is_some_and(|need| matches!(need.phase, Phase::Failed | Phase::Skipped))
             })
             .cloned()
     }
@@ -133,13 +146,18 @@ impl Machine {
 
     /// Whether a unit that is supposed to run needs this one.
     fn is_needed(&self, key: Key) -> bool {
-        let Some(slot) = self.slots.get(&key) else { return false };
-        self.dependents(&slot.unit.name).any(|other| other.wanted && !other.is_final())
+        let Some(slot) = self.slots.get(&key) else {
+            return false;
+        };
+        self.dependents(&slot.unit.name)
+            .any(|other| other.wanted && !other.is_final())
     }
 
     /// Units that name this one in their needs.
     pub(super) fn dependents<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Slot> {
-        self.slots.values().filter(move |slot| slot.unit.needs.iter().any(|need| need == name))
+        self.slots
+            .values()
+            .filter(move |slot| slot.unit.needs.iter().any(|need| need == name))
     }
 
     pub(super) fn set_wanted(&mut self, key: Key, wanted: bool) {
@@ -156,7 +174,9 @@ impl Machine {
 
     pub(super) fn on_spawned(&mut self, key: Key, result: Result<u32, String>, now: Active) {
         let wall = self.wall;
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         if slot.automatic {
             slot.restarts += 1;
             slot.automatic = false;
@@ -169,7 +189,11 @@ impl Machine {
             Ok(pid) => {
                 slot.started_at = Some(wall);
                 slot.reason = None;
-                let run = Run { pid, since: now, health: slot.first_health(now) };
+                let run = Run {
+                    pid,
+                    since: now,
+                    health: slot.first_health(now),
+                };
                 self.enter(key, Phase::Alive(run));
             }
             Err(reason) => {
@@ -182,7 +206,9 @@ impl Machine {
 
     pub(super) fn on_decided(&mut self, key: Key, decision: Decision, _now: Active) {
         let wall = self.wall;
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         if !matches!(slot.phase, Phase::Checking { .. }) {
             return;
         }
@@ -205,12 +231,17 @@ impl Machine {
 
     pub(super) fn on_probe_passed(&mut self, key: Key, pid: u32) {
         let wall = self.wall;
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         let Phase::Alive(run) = &slot.phase else { return };
         if run.pid != pid || !matches!(run.health, Health::Probing { .. } | Health::Unhealthy) {
             return;
         }
-        let run = Run { health: Health::Ready, ..run.clone() };
+        let run = Run {
+            health: Health::Ready,
+            ..run.clone()
+        };
         slot.ready_at = Some(wall);
         slot.reason = None;
         self.enter(key, Phase::Alive(run));
@@ -221,7 +252,9 @@ impl Machine {
         use crate::config::model::RestartPolicy;
         let wall = self.wall;
         let shutting_down = self.shutting_down;
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         let Some(service) = slot.unit.service() else {
             if failed {
                 self.enter(key, Phase::Failed);
@@ -243,9 +276,16 @@ impl Machine {
             slot.failures = slot.failures.saturating_add(1);
             slot.automatic = true;
             let at = crate::time::Timestamp::from_millis(
-                wall.as_millis().saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+                wall.as_millis()
+                    .saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
             );
-            self.enter(key, Phase::Backoff { until: now + delay, at });
+            self.enter(
+                key,
+                Phase::Backoff {
+                    until: now + delay,
+                    at,
+                },
+            );
         } else if failed {
             self.enter(key, Phase::Crashed);
         } else {
@@ -256,7 +296,9 @@ impl Machine {
     /// Records how a run ended, in the words that `status` shows.
     pub(super) fn record_outcome(&mut self, key: Key, outcome: Exit) {
         let wall = self.wall;
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         slot.outcome = Some(outcome);
         slot.finished_at = Some(wall);
         if slot.reason.is_none() {

@@ -25,7 +25,9 @@ impl Machine {
         for unit in config.units {
             let name = unit.name.clone();
             let same_kind = |key: &Key| {
-                self.slots.get(key).is_some_and(|slot| slot.unit.is_service() == unit.is_service())
+                self.slots
+                    .get(key)
+                    .is_some_and(|slot| slot.unit.is_service() == unit.is_service())
             };
             let known = before.get(&name).copied().filter(same_kind);
             let action = if let Some(key) = known {
@@ -33,7 +35,13 @@ impl Machine {
                 self.by_name.insert(name.clone(), key);
                 order.push(key);
                 let action = self.change(key, unit, now);
-                if matches!(self.slots.get(&key), Some(Slot { phase: Phase::Ending(_), .. })) {
+                if matches!(
+                    self.slots.get(&key),
+                    Some(Slot {
+                        phase: Phase::Ending(_),
+                        ..
+                    })
+                ) {
                     ending.push(key);
                 }
                 action
@@ -49,7 +57,10 @@ impl Machine {
         for (name, key) in removed {
             // A unit of the same name but of the other kind counts as replaced, not as removed.
             if !steps.iter().any(|step| step.unit == name) {
-                steps.push(ReloadStep { unit: name, action: ReloadAction::Removed });
+                steps.push(ReloadStep {
+                    unit: name,
+                    action: ReloadAction::Removed,
+                });
             }
             self.set_wanted(key, false);
             self.end(key, Next::Remove, now);
@@ -62,7 +73,9 @@ impl Machine {
     }
 
     fn change(&mut self, key: Key, unit: Unit, now: Active) -> ReloadAction {
-        let Some(slot) = self.slots.get_mut(&key) else { return ReloadAction::Unchanged };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return ReloadAction::Unchanged;
+        };
         if slot.unit == unit {
             return ReloadAction::Unchanged;
         }
@@ -81,7 +94,9 @@ impl Machine {
 
     /// What is run has changed.
     fn run_changed(&mut self, key: Key, now: Active) -> ReloadAction {
-        let Some(slot) = self.slots.get_mut(&key) else { return ReloadAction::Unchanged };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return ReloadAction::Unchanged;
+        };
         slot.failures = 0;
         slot.automatic = false;
         match slot.phase {
@@ -123,7 +138,9 @@ impl Machine {
 
     /// Something else has changed: probe, policy, needs, `expose`. The process goes on.
     fn adjust(&mut self, key: Key, before: &Unit, now: Active) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         if is_task(slot) {
             return;
         }
@@ -131,11 +148,18 @@ impl Machine {
         if probe(before) != probe(&slot.unit)
             && let Phase::Alive(run) = &slot.phase
         {
-            let run = Run { health: slot.first_health(now), pid: run.pid, since: run.since };
+            let run = Run {
+                health: slot.first_health(now),
+                pid: run.pid,
+                since: run.since,
+            };
             slot.ready_at = None;
             slot.reason = None;
             // Through a phase without a probe, so that the old one ends and the new one begins.
-            let idle = Run { health: Health::Ready, ..run.clone() };
+            let idle = Run {
+                health: Health::Ready,
+                ..run.clone()
+            };
             let was_probing = super::probes(&slot.phase);
             slot.phase = Phase::Alive(idle);
             if was_probing {

@@ -67,6 +67,8 @@ fn signal(slot: &Slot) -> Option<String> {
 
 /// `SIGKILL` for 9, and so on; real-time signals by number.
 pub(in crate::supervisor) fn signal_name(number: i32) -> String {
-    nix::sys::signal::Signal::try_from(number)
-        .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
+    nix::sys::signal::Signal::try_from(number).map_or_else(
+        |_| format!("signal {number}"),
+        |signal| signal.as_str().to_owned(),
+    )
 }

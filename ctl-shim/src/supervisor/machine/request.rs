@@ -75,7 +75,9 @@ impl Machine {
     }
 
     pub(super) fn run_again(&mut self, key: Key, force: bool, now: Active) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         slot.wanted = true;
         match slot.phase {
             Phase::Alive(_) | Phase::Launching | Phase::Checking { .. } => {}
@@ -96,10 +98,14 @@ impl Machine {
 
     /// Makes a unit start. `asked` is true for the unit that was named, false for what it needs.
     fn want(&mut self, key: Key, now: Active, asked: bool) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
         slot.wanted = true;
         match slot.phase {
-            Phase::Alive(_) | Phase::Launching | Phase::Checking { .. } | Phase::Done | Phase::Queued => return,
+            Phase::Alive(_) | Phase::Launching | Phase::Checking { .. } | Phase::Done | Phase::Queued => {
+                return;
+            }
             Phase::Ending(_) => self.end(key, Next::Start, now),
             // A need that has failed is for its owner to mend; the request says so.
             Phase::Failed | Phase::Crashed | Phase::Skipped if !asked => return,
@@ -118,7 +124,12 @@ impl Machine {
 
     fn want_needs(&mut self, key: Key, now: Active) {
         let Some(slot) = self.slots.get(&key) else { return };
-        let needs: Vec<Key> = slot.unit.needs.iter().filter_map(|need| self.by_name.get(need).copied()).collect();
+        let needs: Vec<Key> = slot
+            .unit
+            .needs
+            .iter()
+            .filter_map(|need| self.by_name.get(need).copied())
+            .collect();
         for need in needs {
             if !self.slots.get(&need).is_some_and(Slot::is_good) {
                 self.want(need, now, false);
@@ -129,7 +140,9 @@ impl Machine {
     /// Whether a start asked for when the unit's generation was `before` has been answered. A unit that ran
     /// already counts as started.
     pub fn start_verdict(&self, key: Key, before: u64) -> Verdict {
-        let Some(slot) = self.slots.get(&key) else { return Verdict::Lost(removed()) };
+        let Some(slot) = self.slots.get(&key) else {
+            return Verdict::Lost(removed());
+        };
         let tried = slot.generation > before;
         match &slot.phase {
             Phase::Alive(_) if slot.unit.is_service() => Verdict::Met,
@@ -157,9 +170,15 @@ impl Machine {
     /// Whether a restart has been answered: a run later than generation `before` is up.
     pub fn restart_verdict(&self, key: Key, before: u64) -> Verdict {
         match self.slots.get(&key) {
-            Some(slot) if matches!(slot.phase, Phase::Alive(_) | Phase::Done) && slot.generation == before => {
+            Some(slot)
+                if matches!(slot.phase, Phase::Alive(_) | Phase::Done) && slot.generation == before =>
+            {
                 // Passed over by `run_once`, or still to be ended.
-                if slot.reason.as_deref() == Some("already done") { Verdict::Met } else { Verdict::Open }
+                if slot.reason.as_deref() == Some("already done") {
+                    Verdict::Met
+                } else {
+                    Verdict::Open
+                }
             }
             _ => self.start_verdict(key, before),
         }
@@ -167,18 +186,24 @@ impl Machine {
 
     /// Whether a task's run has ended; the caller reads how from the slot.
     pub fn run_verdict(&self, key: Key) -> Verdict {
-        let Some(slot) = self.slots.get(&key) else { return Verdict::Lost(removed()) };
+        let Some(slot) = self.slots.get(&key) else {
+            return Verdict::Lost(removed());
+        };
         match slot.phase {
             Phase::Done | Phase::Failed | Phase::Stopped(_) => Verdict::Met,
             Phase::Skipped => Verdict::Lost(self.lost(slot)),
-            Phase::Waiting | Phase::Queued | Phase::Pending => self.broken_need(slot).map_or(Verdict::Open, Verdict::Lost),
+            Phase::Waiting | Phase::Queued | Phase::Pending => {
+                self.broken_need(slot).map_or(Verdict::Open, Verdict::Lost)
+            }
             _ => Verdict::Open,
         }
     }
 
     /// Whether the unit is in its good end state, or cannot get there by itself.
     pub fn wait_verdict(&self, key: Key) -> Verdict {
-        let Some(slot) = self.slots.get(&key) else { return Verdict::Lost(removed()) };
+        let Some(slot) = self.slots.get(&key) else {
+            return Verdict::Lost(removed());
+        };
         if slot.is_good() {
             return Verdict::Met;
         }
@@ -186,7 +211,9 @@ impl Machine {
             return Verdict::Lost(self.lost(slot));
         }
         match slot.phase {
-            Phase::Waiting | Phase::Queued | Phase::Pending => self.broken_need(slot).map_or(Verdict::Open, Verdict::Lost),
+            Phase::Waiting | Phase::Queued | Phase::Pending => {
+                self.broken_need(slot).map_or(Verdict::Open, Verdict::Lost)
+            }
             _ => Verdict::Open,
         }
     }
@@ -201,7 +228,9 @@ impl Machine {
         let mut next = 0;
         while let Some(key) = keys.get(next).copied() {
             next += 1;
-            let Some(slot) = self.slots.get(&key) else { continue };
+            let Some(slot) = self.slots.get(&key) else {
+                continue;
+            };
             for need in slot.unit.needs.iter().filter_map(|need| self.by_name.get(need)) {
                 if !keys.contains(need) {
                     keys.push(*need);
@@ -213,47 +242,66 @@ impl Machine {
 
     /// Why a waiting unit will wait for ever unless somebody does something.
     fn broken_need(&self, slot: &Slot) -> Option<Failure> {
-        slot.unit.needs.iter().filter_map(|need| self.find(need)).find_map(|need| {
-            if need.is_good() {
-                return None;
-            }
-            let stands_still = match need.phase {
-                Phase::Failed | Phase::Skipped | Phase::Crashed => true,
-                Phase::Stopped(StopCause::NotStarted) | Phase::Done => false,
-                Phase::Stopped(_) => true,
-                Phase::Waiting | Phase::Queued | Phase::Pending => {
-                    return self.broken_need(need);
+        slot.unit
+            .needs
+            .iter()
+            .filter_map(|need| self.find(need))
+            .find_map(|need| {
+                if need.is_good() {
+                    return None;
                 }
-                _ => false,
-            };
-            stands_still.then(|| {
-                let mut failure = self.lost(need);
-                failure.message =
-                    format!("{} needs {}, which {}", describe(slot), describe(need), predicate(need));
-                failure
+                let stands_still = match need.phase {
+                    Phase::Failed | Phase::Skipped | Phase::Crashed => true,
+                    Phase::Stopped(StopCause::NotStarted) | Phase::Done => false,
+                    Phase::Stopped(_) => true,
+                    Phase::Waiting | Phase::Queued | Phase::Pending => {
+                        return self.broken_need(need);
+                    }
+                    _ => false,
+                };
+                stands_still.then(|| {
+                    let mut failure = self.lost(need);
+                    failure.message = format!(
+                        "{} needs {}, which {}",
+                        describe(slot),
+                        describe(need),
+                        predicate(need)
+                    );
+                    failure
+                })
             })
-        })
     }
 
     /// The failure that says where a unit has got stuck.
     fn lost(&self, slot: &Slot) -> Failure {
         let broken = |need: &&Slot| matches!(need.phase, Phase::Failed | Phase::Skipped);
         if slot.phase == Phase::Skipped
-            && let Some(need) = slot.unit.needs.iter().filter_map(|need| self.find(need)).find(broken)
+            && let Some(need) = slot
+                .unit
+                .needs
+                .iter()
+                .filter_map(|need| self.find(need))
+                .find(broken)
         {
             let mut failure = self.lost(need);
-            failure.message =
-                format!("{} was skipped: it needs {}, which {}", describe(slot), describe(need), predicate(need));
+            failure.message = format!(
+                "{} was skipped: it needs {}, which {}",
+                describe(slot),
+                describe(need),
+                predicate(need)
+            );
             return failure;
         }
         let name = &slot.unit.name;
         let failure = Failure::failed(format!("{} {}", describe(slot), predicate(slot)));
         match &slot.unit.kind {
-            _ if matches!(slot.phase, Phase::Stopped(_)) => failure.hint(format!("agentbox start BOX {name}")),
-            UnitKind::Service(_) => failure.hint(format!("agentbox logs BOX {name}")),
-            UnitKind::Task(_) => {
-                failure.hint(format!("agentbox logs BOX {name}")).hint(format!("agentbox run-task BOX {name}"))
+            _ if matches!(slot.phase, Phase::Stopped(_)) => {
+                failure.hint(format!("agentbox start BOX {name}"))
             }
+            UnitKind::Service(_) => failure.hint(format!("agentbox logs BOX {name}")),
+            UnitKind::Task(_) => failure
+                .hint(format!("agentbox logs BOX {name}"))
+                .hint(format!("agentbox run-task BOX {name}")),
         }
     }
 }

@@ -198,7 +198,9 @@ impl Slot {
             UnitKind::Service(_) => UnitState::Service(match &self.phase {
                 Phase::Queued | Phase::Launching => return None,
                 Phase::Pending => ServiceState::Pending,
-                Phase::Waiting | Phase::Checking { .. } | Phase::Skipped | Phase::Done => ServiceState::Waiting,
+                Phase::Waiting | Phase::Checking { .. } | Phase::Skipped | Phase::Done => {
+                    ServiceState::Waiting
+                }
                 Phase::Alive(run) => match run.health {
                     Health::Unprobed => ServiceState::Running,
                     Health::Probing { .. } => ServiceState::Starting,
@@ -214,8 +216,14 @@ impl Slot {
                 Phase::Queued | Phase::Launching => return None,
                 Phase::Pending => TaskState::Pending,
                 Phase::Waiting | Phase::Checking { .. } => TaskState::Waiting,
-                Phase::Ending(Ending { next: Next::Keep { done: true }, .. }) => TaskState::Done,
-                Phase::Ending(Ending { next: Next::Keep { done: false }, .. }) => TaskState::Failed,
+                Phase::Ending(Ending {
+                    next: Next::Keep { done: true },
+                    ..
+                }) => TaskState::Done,
+                Phase::Ending(Ending {
+                    next: Next::Keep { done: false },
+                    ..
+                }) => TaskState::Failed,
                 // A task's leader has gone, or is going; what is left of its tree is part of the run.
                 Phase::Alive(_) | Phase::Ending(_) | Phase::Backoff { .. } => TaskState::Running,
                 Phase::Done => TaskState::Done,
@@ -245,7 +253,10 @@ impl Slot {
     /// Whether processes of it may exist.
     pub fn has_processes(&self) -> bool {
         self.lingering
-            || matches!(self.phase, Phase::Alive(_) | Phase::Ending(_) | Phase::Checking { pid: Some(_) })
+            || matches!(
+                self.phase,
+                Phase::Alive(_) | Phase::Ending(_) | Phase::Checking { pid: Some(_) }
+            )
     }
 
     /// Whether it stands still until somebody asks for something.
@@ -268,8 +279,14 @@ impl Slot {
 
     /// Health of a run that begins at `now`.
     pub fn first_health(&self, now: Active) -> Health {
-        match self.unit.service().and_then(|service| service.ready_when.as_ref()) {
-            Some(probe) => Health::Probing { deadline: now + probe.timeout },
+        match self
+            .unit
+            .service()
+            .and_then(|service| service.ready_when.as_ref())
+        {
+            Some(probe) => Health::Probing {
+                deadline: now + probe.timeout,
+            },
             None => Health::Unprobed,
         }
     }
@@ -284,12 +301,20 @@ impl Slot {
 
     /// Time from the stop signal to SIGKILL. Tasks have the default of services.
     pub fn stop_timeout(&self) -> Duration {
-        self.unit.service().map_or(crate::config::model::DEFAULT_STOP_TIMEOUT, |service| service.stop_timeout)
+        self.unit
+            .service()
+            .map_or(crate::config::model::DEFAULT_STOP_TIMEOUT, |service| {
+                service.stop_timeout
+            })
     }
 
     /// The present delay before a restart.
     pub fn delay(&self) -> Duration {
-        let backoff = self.unit.service().map(|service| service.backoff).unwrap_or_default();
+        let backoff = self
+            .unit
+            .service()
+            .map(|service| service.backoff)
+            .unwrap_or_default();
         let exponent = i32::try_from(self.failures).unwrap_or(i32::MAX);
         let seconds = backoff.initial.as_secs_f64() * backoff.factor.powi(exponent);
         // Infinity, from a large exponent, is the longest delay too.

@@ -42,7 +42,10 @@ fn probed(on_timeout: OnTimeout) -> Service {
         timeout: Duration::from_secs(60),
         on_timeout,
     });
-    Service { ready_when, ..service() }
+    Service {
+        ready_when,
+        ..service()
+    }
 }
 
 fn a_service(name: &str, needs: &[&str]) -> Unit {
@@ -54,7 +57,10 @@ fn a_task(name: &str, needs: &[&str]) -> Unit {
 }
 
 fn config(units: impl IntoIterator<Item = Unit>) -> Config {
-    Config { units: units.into_iter().collect(), ..Config::default() }
+    Config {
+        units: units.into_iter().collect(),
+        ..Config::default()
+    }
 }
 
 /// Spawns everything at once, with pids that count up, and remembers what was asked of it.
@@ -108,7 +114,8 @@ impl World {
                 }
                 Effect::Tell(event) => {
                     let (unit, from, to) = (event.unit.unwrap(), event.from.unwrap(), event.to);
-                    self.told.push(format!("{unit}: {from} > {}", to.unwrap_or_default()));
+                    self.told
+                        .push(format!("{unit}: {from} > {}", to.unwrap_or_default()));
                     continue;
                 }
                 Effect::ShutdownComplete => {
@@ -139,7 +146,10 @@ impl World {
     }
 
     fn states(&self) -> String {
-        let states = self.machine.slots().map(|slot| format!("{} {}", slot.unit.name, slot.state()));
+        let states = self
+            .machine
+            .slots()
+            .map(|slot| format!("{} {}", slot.unit.name, slot.state()));
         states.collect::<Vec<_>>().join(", ")
     }
 
@@ -153,7 +163,12 @@ impl World {
 
     fn ends(&mut self, name: &str, outcome: Exit, leftovers: bool) {
         let (key, pid) = (self.key(name), self.pid(name));
-        self.input(Input::Exited { key, pid, outcome, leftovers });
+        self.input(Input::Exited {
+            key,
+            pid,
+            outcome,
+            leftovers,
+        });
     }
 
     fn pass(&mut self, name: &str) {
@@ -167,27 +182,37 @@ impl World {
     }
 
     fn start(&mut self, name: &str) {
-        let effects = self.machine.start(self.key(name), self.now, Timestamp::from_millis(0));
+        let effects = self
+            .machine
+            .start(self.key(name), self.now, Timestamp::from_millis(0));
         self.carry_out(effects);
     }
 
     fn stop(&mut self, name: &str) {
-        let effects = self.machine.stop(self.key(name), self.now, Timestamp::from_millis(0));
+        let effects = self
+            .machine
+            .stop(self.key(name), self.now, Timestamp::from_millis(0));
         self.carry_out(effects);
     }
 
     fn restart(&mut self, name: &str) {
-        let effects = self.machine.restart(self.key(name), self.now, Timestamp::from_millis(0));
+        let effects = self
+            .machine
+            .restart(self.key(name), self.now, Timestamp::from_millis(0));
         self.carry_out(effects);
     }
 
     fn run_task(&mut self, name: &str) {
-        let effects = self.machine.run_task(self.key(name), false, self.now, Timestamp::from_millis(0));
+        let effects = self
+            .machine
+            .run_task(self.key(name), false, self.now, Timestamp::from_millis(0));
         self.carry_out(effects);
     }
 
     fn reload(&mut self, units: impl IntoIterator<Item = Unit>) -> Vec<(String, ReloadAction)> {
-        let (steps, _, effects) = self.machine.reload(config(units), self.now, Timestamp::from_millis(0));
+        let (steps, _, effects) = self
+            .machine
+            .reload(config(units), self.now, Timestamp::from_millis(0));
         self.carry_out(effects);
         steps.into_iter().map(|step| (step.unit, step.action)).collect()
     }
@@ -201,14 +226,23 @@ fn the_guides_graph_runs_in_order() {
         a_task("install", &[]),
         a_task("migrate", &["install"]),
     ]);
-    assert_eq!(world.states(), "db starting, web waiting, install running, migrate waiting");
+    assert_eq!(
+        world.states(),
+        "db starting, web waiting, install running, migrate waiting"
+    );
     world.exit("install", 0);
-    assert_eq!(world.states(), "db starting, web waiting, install done, migrate running");
+    assert_eq!(
+        world.states(),
+        "db starting, web waiting, install done, migrate running"
+    );
     world.exit("migrate", 0);
     let web = world.machine.find("web").unwrap();
     assert_eq!(world.machine.blocked_on(web), ["db"]);
     world.pass("db");
-    assert_eq!(world.states(), "db ready, web running, install done, migrate done");
+    assert_eq!(
+        world.states(),
+        "db ready, web running, install done, migrate done"
+    );
     assert_eq!(
         world.told,
         [
@@ -231,7 +265,9 @@ fn delays_grow_to_the_longest_and_a_long_run_resets_them() {
     let mut delays = Vec::new();
     for _ in 0..8 {
         world.exit("web", 1);
-        let Phase::Backoff { until, .. } = world.machine.find("web").unwrap().phase else { panic!() };
+        let Phase::Backoff { until, .. } = world.machine.find("web").unwrap().phase else {
+            panic!()
+        };
         delays.push((until - world.now).as_millis());
         world.now = until;
         world.input(Input::Tick);
@@ -240,7 +276,9 @@ fn delays_grow_to_the_longest_and_a_long_run_resets_them() {
     assert_eq!(world.machine.find("web").unwrap().restarts, 8);
     world.wait(30.5);
     world.exit("web", 1);
-    let Phase::Backoff { until, .. } = world.machine.find("web").unwrap().phase else { panic!() };
+    let Phase::Backoff { until, .. } = world.machine.find("web").unwrap().phase else {
+        panic!()
+    };
     assert_eq!((until - world.now).as_millis(), 500);
 }
 
@@ -254,7 +292,14 @@ fn restart_policies() {
         (RestartPolicy::Never, 0, "stopped"),
         (RestartPolicy::Never, 1, "crashed"),
     ] {
-        let mut world = World::new([unit("web", &[], UnitKind::Service(Service { restart: policy, ..service() }))]);
+        let mut world = World::new([unit(
+            "web",
+            &[],
+            UnitKind::Service(Service {
+                restart: policy,
+                ..service()
+            }),
+        )]);
         world.exit("web", code);
         assert_eq!(world.state("web"), expected, "{policy:?} {code}");
     }
@@ -271,7 +316,10 @@ fn a_spawn_that_fails_is_a_failure_and_dependents_do_not_start() {
     world.broken.push("web".to_owned());
     world.reload([a_service("web", &[]), a_service("after", &["web"])]);
     assert_eq!(world.states(), "web backoff, after waiting");
-    assert_eq!(world.machine.find("web").unwrap().reason.as_deref(), Some("no such file"));
+    assert_eq!(
+        world.machine.find("web").unwrap().reason.as_deref(),
+        Some("no such file")
+    );
 }
 
 #[test]
@@ -287,7 +335,10 @@ fn a_probe_that_times_out_kills_and_counts_as_a_failure_whatever_the_exit_code()
     assert_eq!(world.log, ["spawn web", "signal web", "kill web"]);
     world.exit("web", 0);
     assert_eq!(world.state("web"), "backoff");
-    assert_eq!(world.machine.find("web").unwrap().reason.as_deref(), Some("not ready after 60.1 s"));
+    assert_eq!(
+        world.machine.find("web").unwrap().reason.as_deref(),
+        Some("not ready after 60.1 s")
+    );
 }
 
 #[test]
@@ -311,12 +362,23 @@ fn a_failed_task_skips_tasks_and_holds_services_until_it_succeeds() {
         a_service("web", &["install"]),
     ]);
     world.exit("install", 3);
-    assert_eq!(world.states(), "install failed, build skipped, pack skipped, web waiting");
-    let Verdict::Lost(failure) = world.machine.wait_verdict(world.key("web")) else { panic!() };
-    assert_eq!(failure.message, "service \"web\" needs task \"install\", which failed: exited with code 3");
+    assert_eq!(
+        world.states(),
+        "install failed, build skipped, pack skipped, web waiting"
+    );
+    let Verdict::Lost(failure) = world.machine.wait_verdict(world.key("web")) else {
+        panic!()
+    };
+    assert_eq!(
+        failure.message,
+        "service \"web\" needs task \"install\", which failed: exited with code 3"
+    );
     world.run_task("install");
     world.exit("install", 0);
-    assert_eq!(world.states(), "install done, build running, pack waiting, web running");
+    assert_eq!(
+        world.states(),
+        "install done, build running, pack waiting, web running"
+    );
 }
 
 #[test]
@@ -356,7 +418,11 @@ fn a_stop_in_backoff_or_waiting_is_immediate_and_idempotent() {
     assert_eq!(world.state("db"), "stopped");
     world.wait(100.0);
     assert_eq!(world.state("db"), "stopped");
-    assert_eq!(world.state("web"), "running", "dependents that run are left alone");
+    assert_eq!(
+        world.state("web"),
+        "running",
+        "dependents that run are left alone"
+    );
     world.stop("web");
     world.ends("web", Exit::Signal(15), false);
     world.stop("web");
@@ -365,44 +431,94 @@ fn a_stop_in_backoff_or_waiting_is_immediate_and_idempotent() {
 
 #[test]
 fn start_brings_up_what_is_needed_and_fails_when_that_has_failed() {
-    let lazy = |name: &str, needs: &[&str]| unit(name, needs, UnitKind::Service(Service { autostart: false, ..service() }));
-    let mut world = World::new([lazy("db", &[]), lazy("web", &["db", "install"]), a_task("install", &[])]);
+    let lazy = |name: &str, needs: &[&str]| {
+        unit(
+            name,
+            needs,
+            UnitKind::Service(Service {
+                autostart: false,
+                ..service()
+            }),
+        )
+    };
+    let mut world = World::new([
+        lazy("db", &[]),
+        lazy("web", &["db", "install"]),
+        a_task("install", &[]),
+    ]);
     assert_eq!(world.states(), "db stopped, web stopped, install running");
     let before = world.machine.find("web").unwrap().generation;
     world.start("web");
     assert_eq!(world.states(), "db running, web waiting, install running");
-    assert_eq!(world.machine.start_verdict(world.key("web"), before), Verdict::Open);
+    assert_eq!(
+        world.machine.start_verdict(world.key("web"), before),
+        Verdict::Open
+    );
     world.exit("install", 1);
-    let Verdict::Lost(failure) = world.machine.start_verdict(world.key("web"), before) else { panic!() };
+    let Verdict::Lost(failure) = world.machine.start_verdict(world.key("web"), before) else {
+        panic!()
+    };
     assert!(failure.message.contains("install"), "{failure}");
 }
 
 #[test]
 fn a_service_that_is_needed_starts_without_autostart() {
-    let lazy = unit("db", &[], UnitKind::Service(Service { autostart: false, ..service() }));
-    let other = unit("debug", &[], UnitKind::Service(Service { autostart: false, ..service() }));
+    let lazy = unit(
+        "db",
+        &[],
+        UnitKind::Service(Service {
+            autostart: false,
+            ..service()
+        }),
+    );
+    let other = unit(
+        "debug",
+        &[],
+        UnitKind::Service(Service {
+            autostart: false,
+            ..service()
+        }),
+    );
     let world = World::new([lazy, other, a_task("seed", &["db"])]);
     assert_eq!(world.states(), "db running, debug stopped, seed running");
-    let waited: Vec<String> = world.machine.self_starting().into_iter().map(|key| world.name(key)).collect();
+    let waited: Vec<String> = world
+        .machine
+        .self_starting()
+        .into_iter()
+        .map(|key| world.name(key))
+        .collect();
     assert_eq!(waited, ["seed", "db"]);
 }
 
 #[test]
 fn shutdown_goes_against_the_needs_and_includes_running_tasks() {
-    let mut world =
-        World::new([a_service("db", &[]), a_service("api", &["db"]), a_service("other", &[]), a_task("job", &["db"])]);
+    let mut world = World::new([
+        a_service("db", &[]),
+        a_service("api", &["db"]),
+        a_service("other", &[]),
+        a_task("job", &["db"]),
+    ]);
     world.input(Input::Shutdown);
-    assert_eq!(world.states(), "db running, api stopping, other stopping, job running");
+    assert_eq!(
+        world.states(),
+        "db running, api stopping, other stopping, job running"
+    );
     assert_eq!(&world.log[4..], ["signal api", "signal other", "signal job"]);
     world.ends("api", Exit::Code(0), false);
     assert_eq!(world.state("db"), "running");
     world.ends("job", Exit::Signal(15), false);
-    assert_eq!(world.states(), "db stopping, api stopped, other stopping, job stopped");
+    assert_eq!(
+        world.states(),
+        "db stopping, api stopped, other stopping, job stopped"
+    );
     world.ends("db", Exit::Code(0), false);
     assert!(!world.finished);
     world.ends("other", Exit::Code(0), false);
     assert!(world.finished);
-    assert_eq!(world.log.iter().filter(|line| line.starts_with("spawn")).count(), 4);
+    assert_eq!(
+        world.log.iter().filter(|line| line.starts_with("spawn")).count(),
+        4
+    );
 }
 
 #[test]
@@ -422,7 +538,11 @@ fn what_a_task_left_behind_ends_with_the_box_and_it_stays_done() {
 
 #[test]
 fn reload_touches_only_what_changed() {
-    let mut world = World::new([a_service("same", &[]), a_service("changed", &[]), a_service("removed", &[])]);
+    let mut world = World::new([
+        a_service("same", &[]),
+        a_service("changed", &[]),
+        a_service("removed", &[]),
+    ]);
     let mut changed = a_service("changed", &[]);
     changed.env.push(("A".to_owned(), "1".to_owned()));
     let steps = world.reload([a_service("same", &[]), changed, a_service("added", &[])]);
@@ -435,15 +555,27 @@ fn reload_touches_only_what_changed() {
             ("removed".to_owned(), ReloadAction::Removed),
         ]
     );
-    assert_eq!(&world.log[3..], ["signal changed", "signal removed", "spawn added"]);
+    assert_eq!(
+        &world.log[3..],
+        ["signal changed", "signal removed", "spawn added"]
+    );
     world.ends("changed", Exit::Signal(15), false);
     assert_eq!(world.states(), "same running, changed running, added running");
     // The removed one comes back before its former self has gone: never two of them.
     world.reload([a_service("same", &[]), a_service("removed", &[])]);
     assert_eq!(world.state("removed"), "waiting");
-    let former = world.machine.all_slots().find(|slot| slot.unit.name == "removed").unwrap();
+    let former = world
+        .machine
+        .all_slots()
+        .find(|slot| slot.unit.name == "removed")
+        .unwrap();
     let (key, pid) = (former.key, former.pid().unwrap());
-    world.input(Input::Exited { key, pid, outcome: Exit::Signal(15), leftovers: false });
+    world.input(Input::Exited {
+        key,
+        pid,
+        outcome: Exit::Signal(15),
+        leftovers: false,
+    });
     assert_eq!(world.state("removed"), "running");
 }
 
@@ -466,27 +598,54 @@ fn reload_runs_a_changed_task_after_its_former_run() {
 
 #[test]
 fn run_once_decides_after_the_needs_are_met() {
-    let task = Task { run_once: Some(RunOnce::Marker { inputs: Vec::new(), creates: Vec::new() }) };
-    let mut world = World::new([a_task("install", &[]), unit("seed", &["install"], UnitKind::Task(task))]);
+    let task = Task {
+        run_once: Some(RunOnce::Marker {
+            inputs: Vec::new(),
+            creates: Vec::new(),
+        }),
+    };
+    let mut world = World::new([
+        a_task("install", &[]),
+        unit("seed", &["install"], UnitKind::Task(task)),
+    ]);
     assert_eq!(world.log, ["spawn install"]);
     world.exit("install", 0);
     assert_eq!(world.log, ["spawn install", "decide seed"]);
     let key = world.key("seed");
-    world.input(Input::Decided { key, decision: Decision::PassOver });
+    world.input(Input::Decided {
+        key,
+        decision: Decision::PassOver,
+    });
     assert_eq!(world.state("seed"), "done");
-    assert_eq!(world.machine.find("seed").unwrap().reason.as_deref(), Some("already done"));
+    assert_eq!(
+        world.machine.find("seed").unwrap().reason.as_deref(),
+        Some("already done")
+    );
 }
 
 #[test]
 fn a_crashed_supervisors_done_tasks_stay_done() {
     let restored = HashMap::from([
-        ("install".to_owned(), Restored { state: UnitState::Task(TaskState::Done), restarts: 0 }),
+        (
+            "install".to_owned(),
+            Restored {
+                state: UnitState::Task(TaskState::Done),
+                restarts: 0,
+            },
+        ),
         (
             "web".to_owned(),
-            Restored { state: UnitState::Service(crate::report::ServiceState::Running), restarts: 4 },
+            Restored {
+                state: UnitState::Service(crate::report::ServiceState::Running),
+                restarts: 4,
+            },
         ),
     ]);
-    let mut machine = Machine::new(config([a_task("install", &[]), a_service("web", &["install"])]), 17, &restored);
+    let mut machine = Machine::new(
+        config([a_task("install", &[]), a_service("web", &["install"])]),
+        17,
+        &restored,
+    );
     let effects = machine.handle(Input::Tick, Duration::ZERO, Timestamp::from_millis(0));
     assert_eq!(effects, [Effect::Spawn(machine.find("web").unwrap().key)]);
     assert_eq!(machine.find("web").unwrap().restarts, 4);
@@ -542,12 +701,22 @@ mod random {
     }
 
     fn units(variant: u8) -> Vec<Unit> {
-        let mut web = unit("web", &["db", "build"], UnitKind::Service(probed(OnTimeout::Kill)));
+        let mut web = unit(
+            "web",
+            &["db", "build"],
+            UnitKind::Service(probed(OnTimeout::Kill)),
+        );
         web.env.push(("V".to_owned(), (variant % 3).to_string()));
         let db = a_service("db", &[]);
         let mut build = a_task("build", &["install"]);
         build.env.push(("V".to_owned(), (variant % 2).to_string()));
-        let mut all = vec![db, web, a_task("install", &[]), build, a_service("extra", &["web"])];
+        let mut all = vec![
+            db,
+            web,
+            a_task("install", &[]),
+            build,
+            a_service("extra", &["web"]),
+        ];
         if variant.is_multiple_of(5) {
             all.pop();
         }

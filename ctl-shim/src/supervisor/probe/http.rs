@@ -24,14 +24,22 @@ async fn status(target: &HttpTarget) -> io::Result<u16> {
         return exchange(target, stream).await;
     }
     let connector = tokio_rustls::TlsConnector::from(Arc::new(tls::unverified()?));
-    let host = target.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let host = target
+        .host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     let name = rustls::pki_types::ServerName::try_from(host).map_err(io::Error::other)?;
     exchange(target, connector.connect(name, stream).await?).await
 }
 
 async fn exchange(target: &HttpTarget, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<u16> {
     let default_port = if target.https { 443 } else { 80 };
-    let port = if target.port == default_port { String::new() } else { format!(":{}", target.port) };
+    let port = if target.port == default_port {
+        String::new()
+    } else {
+        format!(":{}", target.port)
+    };
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}{port}\r\nUser-Agent: agentbox-probe/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
         target.path_and_query,

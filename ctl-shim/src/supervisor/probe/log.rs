@@ -16,14 +16,18 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// A matcher for a pattern that validation has accepted; `None` where it does not compile.
     pub(crate) fn new(pattern: &str) -> Option<Self> {
-        Regex::new(pattern).ok().map(|expression| Self { expression, line: Vec::new() })
+        Regex::new(pattern).ok().map(|expression| Self {
+            expression,
+            line: Vec::new(),
+        })
     }
 
     /// Takes more output; true once a line, ended or not, matches.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> bool {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let ended = piece.last() == Some(&b'\n');
-            self.line.extend_from_slice(if ended { &piece[..piece.len() - 1] } else { piece });
+            self.line
+                .extend_from_slice(if ended { &piece[..piece.len() - 1] } else { piece });
             let surplus = self.line.len().saturating_sub(WINDOW);
             self.line.drain(..surplus);
             let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);

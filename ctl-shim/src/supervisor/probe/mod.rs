@@ -26,7 +26,10 @@ const SHORTEST_GAP: Duration = Duration::from_millis(5);
 pub(super) async fn until_passed(probe: &Probe) {
     match &probe.check {
         Check::Port { host, port } => {
-            attempts(probe, async || connect(host.as_deref(), *port).await.map(drop).is_ok()).await;
+            attempts(probe, async || {
+                connect(host.as_deref(), *port).await.map(drop).is_ok()
+            })
+            .await;
         }
         Check::Http { url, expect_status } => match crate::config::HttpTarget::parse(url) {
             Ok(target) => attempts(probe, async || http::passes(&target, *expect_status).await).await,
@@ -55,7 +58,9 @@ fn gap(elapsed: Duration, interval: Duration) -> Duration {
 }
 
 async fn connect(host: Option<&str>, port: u16) -> io::Result<TcpStream> {
-    let Some(host) = host else { return connect_loopback(port).await };
+    let Some(host) = host else {
+        return connect_loopback(port).await;
+    };
     let mut failure = io::Error::new(io::ErrorKind::NotFound, format!("cannot resolve {host}"));
     for address in resolve::addresses(host).await? {
         match TcpStream::connect((address, port)).await {
@@ -74,8 +79,14 @@ mod tests {
     fn attempts_thin_out_up_to_the_interval() {
         let interval = Duration::from_millis(500);
         assert_eq!(gap(Duration::ZERO, interval), Duration::from_millis(5));
-        assert_eq!(gap(Duration::from_millis(3200), interval), Duration::from_millis(100));
+        assert_eq!(
+            gap(Duration::from_millis(3200), interval),
+            Duration::from_millis(100)
+        );
         assert_eq!(gap(Duration::from_secs(60), interval), interval);
-        assert_eq!(gap(Duration::ZERO, Duration::from_millis(1)), Duration::from_millis(1));
+        assert_eq!(
+            gap(Duration::ZERO, Duration::from_millis(1)),
+            Duration::from_millis(1)
+        );
     }
 }

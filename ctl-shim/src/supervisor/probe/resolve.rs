@@ -38,7 +38,10 @@ pub(super) async fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
             return Ok(answer);
         }
     }
-    Err(io::Error::new(io::ErrorKind::NotFound, format!("cannot resolve {host}")))
+    Err(io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("cannot resolve {host}"),
+    ))
 }
 
 fn in_hosts_file(text: &str, host: &str) -> Vec<IpAddr> {
@@ -47,7 +50,9 @@ fn in_hosts_file(text: &str, host: &str) -> Vec<IpAddr> {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.split_whitespace();
             let address = words.next()?.parse().ok()?;
-            words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
+            words
+                .any(|name| name.eq_ignore_ascii_case(host))
+                .then_some(address)
         })
         .collect()
 }
@@ -59,11 +64,18 @@ fn name_servers(text: &str) -> Vec<IpAddr> {
 }
 
 async fn ask(server: IpAddr, host: &str) -> io::Result<Vec<IpAddr>> {
-    let local: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let local: IpAddr = if server.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
     let socket = UdpSocket::bind((local, 0)).await?;
     // Connected, so that only this server can answer.
     socket.connect((server, 53)).await?;
-    let id = u16::from_le_bytes([socket.local_addr()?.port().to_le_bytes()[0], std::process::id().to_le_bytes()[0]]);
+    let id = u16::from_le_bytes([
+        socket.local_addr()?.port().to_le_bytes()[0],
+        std::process::id().to_le_bytes()[0],
+    ]);
     socket.send(&question(id, host)).await?;
     let mut answer = [0_u8; 1500];
     let length = socket.recv(&mut answer).await?;
@@ -130,9 +142,15 @@ mod tests {
     #[test]
     fn reads_hosts_and_name_servers() {
         let hosts = "127.0.0.1 localhost\n10.0.0.2 db db.local # db2\nnonsense\n";
-        assert_eq!(in_hosts_file(hosts, "DB.local"), ["10.0.0.2".parse::<IpAddr>().unwrap()]);
+        assert_eq!(
+            in_hosts_file(hosts, "DB.local"),
+            ["10.0.0.2".parse::<IpAddr>().unwrap()]
+        );
         assert_eq!(in_hosts_file(hosts, "db2"), Vec::<IpAddr>::new());
-        assert_eq!(name_servers("search x\nnameserver 127.0.0.11\n"), ["127.0.0.11".parse::<IpAddr>().unwrap()]);
+        assert_eq!(
+            name_servers("search x\nnameserver 127.0.0.11\n"),
+            ["127.0.0.11".parse::<IpAddr>().unwrap()]
+        );
     }
 
     #[test]

@@ -1,0 +1,5 @@
+CREATE TABLE products (
+    id serial PRIMARY KEY,
+    name text NOT NULL,
+    cents integer NOT NULL
+);

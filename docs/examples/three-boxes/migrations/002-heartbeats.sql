@@ -1,0 +1,4 @@
+CREATE TABLE heartbeats (
+    box text PRIMARY KEY,
+    beats integer NOT NULL
+);
