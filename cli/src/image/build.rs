@@ -23,6 +23,8 @@ const BOOTSTRAP: &str = include_str!(concat!(
 
 /// How long a registry may take to say its first word.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an interrupted bootstrap may take to clean up.
+const TIDYING: Duration = Duration::from_secs(60);
 /// Lines of a build that are shown when it fails.
 const LAST_LINES: usize = 15;
 
@@ -149,20 +151,22 @@ async fn from_packages(
         .spawn()
         .map_err(|error| Failure::failed("cannot run the bootstrap script").because(&error))?;
     let mut last = LastLines::default();
+    let mut lines = child
+        .stderr
+        .take()
+        .map(|stderr| BufReader::new(stderr).split(b'\n'));
     let outcome = {
-        let stderr = child.stderr.take();
         let watch = async {
-            if let Some(stderr) = stderr {
-                let mut lines = BufReader::new(stderr).split(b'\n');
-                while let Ok(Some(line)) = lines.next_segment().await {
-                    let line = String::from_utf8_lossy(&line).into_owned();
-                    // What it says itself, such as that it installs something on this machine.
-                    match line.strip_prefix("bootstrap: ") {
-                        Some(said) => context.ui.status(&one_line(said)),
-                        None => step.update(&one_line(&line)),
-                    }
-                    last.push(&line);
+            while let Some(lines) = &mut lines
+                && let Ok(Some(line)) = lines.next_segment().await
+            {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                // What it says itself, such as that it installs something on this machine.
+                match line.strip_prefix("bootstrap: ") {
+                    Some(said) => context.ui.status(&one_line(said)),
+                    None => step.update(&one_line(&line)),
                 }
+                last.push(&line);
             }
             child
                 .wait()
@@ -178,7 +182,10 @@ async fn from_packages(
             return Err(last.explain(failure).into());
         }
         Err(stopped) => {
-            terminate(&mut child).await;
+            drop(step);
+            let tidying = context.ui.step("taking back what was begun");
+            terminate(&mut child, lines).await;
+            drop(tidying);
             return Err(stopped);
         }
     }
@@ -212,18 +219,32 @@ fn changes() -> Vec<String> {
     ]
 }
 
-/// Asks the script to end, which takes its mounts and files away, and waits for that.
-async fn terminate(child: &mut tokio::process::Child) {
-    let Some(id) = child
+/// Asks the script and everything it started to end, and waits until they have: they take their mounts and files
+/// away first. Their stderr is read all the while, so that none of them waits for a reader.
+async fn terminate(
+    child: &mut tokio::process::Child,
+    mut lines: Option<tokio::io::Split<BufReader<tokio::process::ChildStderr>>>,
+) {
+    let Some(group) = child
         .id()
         .and_then(|id| i32::try_from(id).ok())
         .and_then(rustix::process::Pid::from_raw)
     else {
         return;
     };
-    // A script that has ended already is what we want.
-    let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-    let _ = timeout(Duration::from_secs(20), child.wait()).await;
+    // Processes that have ended already are what we want.
+    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+    let ended = timeout(TIDYING, async {
+        let draining = async {
+            while let Some(lines) = &mut lines
+                && let Ok(Some(_)) = lines.next_segment().await
+            {}
+        };
+        tokio::join!(draining, child.wait())
+    });
+    if ended.await.is_err() {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
 }
 
 /// The end of a build's output.
