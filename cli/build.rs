@@ -32,10 +32,7 @@ fn rerun_if_changed(variable: &str, workspace: &Path) {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "cargo reads a build script's instructions from its stdout"
-)]
+/// Cargo reads a build script's instructions from its stdout.
 fn instruct(instruction: &str) {
     println!("cargo::{instruction}");
 }
