@@ -32,6 +32,14 @@ const NAME_TRIES: usize = 20;
 /// Largest `/etc/passwd` that is read, in bytes.
 const PASSWD_LIMIT: usize = 1 << 20;
 
+/// The user of our base image, and of what is built on it.
+const BASE_USER: &str = "developer";
+/// Its numbers.
+const BASE_OWNER: Owner = Owner {
+    user: 1000,
+    group: 1000,
+};
+
 /// A box that was made.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -80,7 +88,7 @@ pub async fn create(
     let here = Maker::current();
     let abandoned = prune::abandoned(&observed, &here, now(), maker::start_time);
     // The name first: an image may take minutes.
-    create::choose_name(settings.name.as_deref(), &project.label(), &observed)?;
+    create::choose_name(settings.name.as_deref(), &project.label(), &observed, &[])?;
     let image = match known {
         Some(image) => image,
         None => image::obtain(context, docker, &settings.image, interrupt).await?,
@@ -88,10 +96,9 @@ pub async fn create(
     create::check_image(&settings.image, &image)?;
     let sweeping = tokio::spawn(sweep(docker.clone(), abandoned));
 
-    let mut tries = 0;
+    let mut lost: Vec<String> = Vec::new();
     let result = loop {
-        tries += 1;
-        let name = match create::choose_name(settings.name.as_deref(), &project.label(), &observed) {
+        let name = match create::choose_name(settings.name.as_deref(), &project.label(), &observed, &lost) {
             Ok(name) => name,
             Err(failure) => break Err(failure.into()),
         };
@@ -109,7 +116,8 @@ pub async fn create(
         match attempt.make(interrupt).await {
             Ok(made) => break Ok(made),
             Err(Miss::Stopped(stopped)) => break Err(stopped),
-            Err(Miss::NameTaken) if settings.name.is_none() && tries < NAME_TRIES => {
+            Err(Miss::NameTaken) if settings.name.is_none() && lost.len() < NAME_TRIES => {
+                lost.push(name);
                 observed = interrupt.guard(boxes::observe(docker)).await?;
             }
             Err(Miss::NameTaken) => break Err(create::taken(&name).into()),
@@ -181,7 +189,7 @@ impl Attempt<'_> {
 
         let begun = Instant::now();
         step.update("starting");
-        interrupt.guard(self.docker.start_container(container)).await?;
+        interrupt.guard(self.start(container)).await?;
         took(self.context, "starting", begun);
         let begun = Instant::now();
         interrupt
@@ -228,19 +236,30 @@ impl Attempt<'_> {
         })
     }
 
-    /// Numeric owner of the workspace: from the image's label, its user's own text, or its files.
+    async fn start(&self, container: &str) -> Result<(), Failure> {
+        let error = match self.docker.start_container(container).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // Older engines look for the network only now.
+        match &self.settings.network {
+            Some(network) if error.is_not_found() && error.cause().message.contains("network") => {
+                Err(Failure::usage(format!("the engine has no network `{network}`"))
+                    .hint("docker network ls, or agentbox create --network none"))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Numeric owner of the workspace: from the user's own text, as a promise of our image, or from its files.
     async fn owner(&self, container: &str) -> Result<Owner, Failure> {
         let user = &self.image.user;
         if let Some(owner) = user::without_files(user) {
             return Ok(owner);
         }
-        if let Some(owner) = self
-            .image
-            .labels
-            .get(label::IMAGE_USER)
-            .and_then(|text| user::without_files(text))
-        {
-            return Ok(owner);
+        // The promise spares a look into the container, which costs as much as a tenth of the whole.
+        if user == BASE_USER && self.image.labels.contains_key(label::IMAGE) {
+            return Ok(BASE_OWNER);
         }
         let passwd = self
             .docker

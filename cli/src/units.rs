@@ -6,6 +6,16 @@ use agentbox_ctl::report::{UnitsReport, one_line};
 use crate::boxes::{self, BoxInfo};
 use crate::project::Project;
 
+/// Puts the box's name into the supervisor's hints: it does not know what the host calls it, and writes `BOX`.
+pub fn name_box(mut failure: Failure, name: &str) -> Failure {
+    for hint in &mut failure.hints {
+        if hint.starts_with("agentbox ") {
+            *hint = hint.replace(" BOX", &format!(" {name}"));
+        }
+    }
+    failure
+}
+
 /// Checks that every unit in `wanted` exists.
 ///
 /// # Errors
@@ -47,7 +57,7 @@ fn unknown(box_name: &str, unit: &str, known: &[String]) -> Failure {
     let failure = Failure::not_found(format!("box `{box_name}` has no unit `{unit}`"));
     if known.is_empty() {
         return failure
-            .cause("its agentbox.yaml declares no units")
+            .cause("it has no units")
             .hint(format!("agentbox status {box_name}"));
     }
     let known: Vec<_> = known.iter().map(|unit| one_line(unit)).collect();
@@ -62,6 +72,12 @@ mod tests {
 
     use super::*;
     use crate::testing::{report, service, task};
+
+    #[test]
+    fn hints_name_the_box() {
+        let failure = Failure::failed("x").hint("agentbox logs BOX web").hint("a BOX");
+        assert_eq!(name_box(failure, "b").hints, ["agentbox logs b web", "a BOX"]);
+    }
 
     #[test]
     fn an_unknown_unit_is_told_what_there_is() {

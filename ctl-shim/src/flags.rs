@@ -18,7 +18,14 @@ pub fn with_environment(command: clap::Command) -> clap::Command {
                 argument
             }
         })
-        .mut_subcommands(with_environment)
+        .mut_subcommands(|inner| {
+            // Hidden commands are for programs, which say what they mean: no variable of an image changes it.
+            if inner.is_hide_set() {
+                inner
+            } else {
+                with_environment(inner)
+            }
+        })
 }
 
 /// `AGENTBOX_X_Y` of `x-y`.

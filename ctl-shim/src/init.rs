@@ -42,7 +42,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
         Signal::SIGHUP,
     ];
     let signals = SigSet::from_iter(signals);
-    // Blocked, so that they wait for us to ask; a child starts with an empty mask all the same.
+    // Blocked, so that they wait for us to ask; the daemon inherits the mask and undoes it.
     if let Err(error) = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None) {
         complain(&format!("cannot block signals: {error}"));
         return 1;

@@ -14,5 +14,3 @@ pub const VERSION: &str = "dev.agentbox.version";
 pub const MAKER: &str = "dev.agentbox.maker";
 /// On images that agentbox made: which one, such as `base`.
 pub const IMAGE: &str = "dev.agentbox.image";
-/// On images: `uid:gid` of the configured user, which spares a look into the image's `/etc/passwd`.
-pub const IMAGE_USER: &str = "dev.agentbox.user";

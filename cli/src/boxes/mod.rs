@@ -12,7 +12,7 @@ mod observe;
 mod resolve;
 
 pub use self::observe::{BoxInfo, BoxState, HalfMade, Observation, observe};
-pub use self::resolve::{find, of_project, resolve};
+pub use self::resolve::{find, is_absent, of_project, resolve};
 
 #[cfg(test)]
 pub(crate) use self::observe::tests::sample;

@@ -82,6 +82,15 @@ pub fn find<'a>(boxes: &'a [BoxInfo], project: &Project, spec: Option<&str>) -> 
     }
 }
 
+/// Whether nothing is meant at all: [`find`] fails, and not for several that could be meant.
+pub fn is_absent(boxes: &[BoxInfo], project: &Project, spec: Option<&str>) -> bool {
+    let several = match spec {
+        None => of_project(boxes, project).len() > 1,
+        Some(spec) => spec.len() >= SHORTEST_PREFIX && boxes.iter().any(|info| info.id.starts_with(spec)),
+    };
+    !several && find(boxes, project, spec).is_err()
+}
+
 fn names(boxes: &[&BoxInfo]) -> String {
     let names: Vec<&str> = boxes.iter().map(|info| info.name.as_str()).collect();
     format!("there are: {}", names.join(", "))
@@ -126,6 +135,19 @@ mod tests {
             refused(None).render(),
             "error: project /p has 2 boxes: name one\n  caused by: there are: web, two\nhint: agentbox list\n"
         );
+    }
+
+    #[test]
+    fn absent_is_not_ambiguous() {
+        let host = host_id();
+        let boxes = [
+            sample("web", "/p", &host, "aaaa1111"),
+            sample("two", "/p", &host, "aaaa2222"),
+        ];
+        let absent = |spec| is_absent(&boxes, &project(), spec);
+        assert!(absent(Some("nope")) && absent(Some("9")));
+        assert!(!absent(Some("web")) && !absent(Some("aaaa")) && !absent(None));
+        assert!(is_absent(&[], &project(), None));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `agentbox destroy`.
 
-use agentbox_ctl::failure::{Failure, Kind};
+use agentbox_ctl::failure::Failure;
 
 use super::on_runtime;
 use crate::Exit;
+use crate::boxes;
 use crate::context::Context;
+use crate::docker::Docker;
 use crate::lifecycle;
-use crate::target::Target;
+use crate::project::Project;
 
 /// Arguments of `destroy`.
 #[derive(Debug, clap::Args)]
@@ -32,15 +34,16 @@ pub struct Arguments {
 /// No such box (3; not with `-f`), no terminal to ask on and no `-f` (2), those of the engine.
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = match Target::resolve(context, arguments.name.as_deref()).await {
-            Ok(target) => target,
-            Err(failure) if is_gone(&failure, arguments) => {
-                context.ui.status(&failure.message);
-                return Ok(Exit::SUCCESS);
-            }
-            Err(failure) => return Err(failure),
-        };
-        let name = &target.info.name;
+        let docker = Docker::from_context(context)?;
+        let project = Project::find(&context.directory)?;
+        let observed = boxes::observe(&docker).await?;
+        let spec = arguments.name.as_deref();
+        if arguments.force && boxes::is_absent(&observed.boxes, &project, spec) {
+            context.ui.status("there is no such box");
+            return Ok(Exit::SUCCESS);
+        }
+        let info = boxes::find(&observed.boxes, &project, spec)?;
+        let name = &info.name;
         if !arguments.force {
             if !context.ui.is_interactive() {
                 return Err(Failure::usage(format!(
@@ -48,26 +51,18 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 ))
                 .hint(format!("agentbox destroy {name} -f")));
             }
-            let question = format!(
-                "Remove box `{name}` ({}) and everything in it?",
-                target.info.state
-            );
+            let question = format!("Remove box `{name}` ({}) and everything in it?", info.state);
             if !context.ui.confirm(&question)? {
                 context.ui.status(&format!("box `{name}` stays"));
                 return Ok(Exit::FAILURE);
             }
         }
         let step = context.ui.step(&format!("removing box `{name}`"));
-        lifecycle::remove(&target.docker, &target.info.container_id, &target.info.id).await?;
+        lifecycle::remove(&docker, &info.container_id, &info.id).await?;
         step.finish(&format!("removed box `{name}`"));
         if context.json {
-            context.ui.json(&target.info)?;
+            context.ui.json(info)?;
         }
         Ok(Exit::SUCCESS)
     })
-}
-
-/// A box that is not there. Several that could be meant are another matter, `-f` or not.
-fn is_gone(failure: &Failure, arguments: &Arguments) -> bool {
-    arguments.force && failure.kind == Kind::NotFound && !failure.message.contains(" boxes")
 }

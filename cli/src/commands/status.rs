@@ -95,9 +95,10 @@ fn show(
     }
     context.ui.data(&text(info, units, inspection))?;
     if units.services.is_empty() && units.tasks.is_empty() && units.errors.is_empty() {
-        context
-            .ui
-            .status("no units: the box's agentbox.yaml declares none");
+        context.ui.status(match info.state {
+            BoxState::Running => "no units: the box's agentbox.yaml declares none",
+            _ => "no units were recorded",
+        });
     }
     Ok(())
 }
@@ -170,7 +171,7 @@ async fn watch(
             }
             Ok(Part::Done(_)) => return Ok(()),
             Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => {}
-            Err(failure) => return target.ended(context, failure).await,
+            Err(failure) => return target.ended(context, channel.explain(failure)).await,
         }
     }
 }

@@ -87,11 +87,7 @@ async fn from_dockerfile(
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
     let step = context.ui.step("building the base image");
-    let text = format!(
-        "{DOCKERFILE}\nLABEL {}=base {}=1000:1000\n",
-        label::IMAGE,
-        label::IMAGE_USER
-    );
+    let text = format!("{DOCKERFILE}\nLABEL {}=base\n", label::IMAGE);
     let archive = dockerfile_context(&text)
         .map_err(|error| Failure::failed("cannot pack the Dockerfile").because(&error))?;
     let mut last = LastLines::default();
@@ -213,7 +209,6 @@ fn changes() -> Vec<String> {
         "WORKDIR /workspace".to_owned(),
         "CMD [\"bash\"]".to_owned(),
         format!("LABEL {}=base", label::IMAGE),
-        format!("LABEL {}=1000:1000", label::IMAGE_USER),
     ]
 }
 

@@ -54,11 +54,16 @@ pub struct Origin {
     pub longest_stop: u64,
 }
 
-/// Chooses the name.
+/// Chooses the name. `lost` are names that turned out to be taken, by whatever container.
 ///
 /// # Errors
 /// A given name that is taken.
-pub fn choose_name(given: Option<&str>, project: &str, observed: &Observation) -> Result<String, Failure> {
+pub fn choose_name(
+    given: Option<&str>,
+    project: &str,
+    observed: &Observation,
+    lost: &[String],
+) -> Result<String, Failure> {
     let boxes: HashSet<&str> = observed.boxes.iter().map(|info| info.name.as_str()).collect();
     match given {
         Some(given) if boxes.contains(given) => Err(taken(given)),
@@ -68,7 +73,7 @@ pub fn choose_name(given: Option<&str>, project: &str, observed: &Observation) -
             // A name that another `create` is about to take is left to it.
             let making: HashSet<&str> = observed.half_made.iter().map(|half| half.name.as_str()).collect();
             Ok(name::first_free(&base, |name| {
-                boxes.contains(name) || making.contains(name)
+                boxes.contains(name) || making.contains(name) || lost.iter().any(|other| other == name)
             }))
         }
     }
@@ -193,9 +198,15 @@ mod tests {
     #[test]
     fn a_default_name_steps_aside_and_a_given_one_does_not() {
         let observed = half_made("shop");
-        assert_eq!(choose_name(None, "/home/me/Shop", &observed).unwrap(), "shop-2");
-        assert_eq!(choose_name(Some("shop"), "/x", &observed).unwrap(), "shop");
-        assert_eq!(choose_name(None, "/", &Observation::default()).unwrap(), "box");
+        assert_eq!(
+            choose_name(None, "/home/me/Shop", &observed, &[]).unwrap(),
+            "shop-2"
+        );
+        assert_eq!(choose_name(Some("shop"), "/x", &observed, &[]).unwrap(), "shop");
+        assert_eq!(
+            choose_name(None, "/", &Observation::default(), &["box".into()]).unwrap(),
+            "box-2"
+        );
     }
 
     #[test]

@@ -9,10 +9,11 @@ use std::time::Duration;
 use agentbox_ctl::client::{Client, Part};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Answer, Item, Request};
-use agentbox_ctl::report::{Event, UnitsReport, one_line};
+use agentbox_ctl::report::{Event, EventKind, UnitsReport, one_line};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::ui::{Step, Ui};
+use crate::units;
 
 /// How long `wait` waits where nothing else is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -52,7 +53,7 @@ pub async fn wait(ui: &Ui, client: &Client, box_name: &str, wanted: &Wanted) -> 
     };
     match outcome {
         Some(Ok(report)) => Ok(report),
-        Some(Err(failure)) => Err(failure),
+        Some(Err(failure)) => Err(units::name_box(failure, box_name)),
         None => {
             let last = timeout(LAST_LOOK, client.ask(&Request::Status)).await;
             let report = match last {
@@ -107,14 +108,23 @@ impl<'a> Board<'a> {
     }
 
     fn begin(&mut self, report: &UnitsReport) {
-        let tasks = report.tasks.iter().map(|task| (&task.name, task.state.as_str()));
-        let services = report
-            .services
-            .iter()
-            .map(|service| (&service.name, service.state.as_str()));
-        for (unit, state) in tasks.chain(services) {
-            if !is_settled(state) {
-                self.show(unit, state);
+        let tasks = report.tasks.iter().map(|task| {
+            (
+                &task.name,
+                task.state.as_str(),
+                is_settled(EventKind::TaskState, task.state.as_str()),
+            )
+        });
+        let services = report.services.iter().map(|service| {
+            (
+                &service.name,
+                service.state.as_str(),
+                is_settled(EventKind::ServiceState, service.state.as_str()),
+            )
+        });
+        for (unit, state, settled) in tasks.chain(services) {
+            if !settled {
+                self.show(unit, state, false);
             }
         }
     }
@@ -123,21 +133,22 @@ impl<'a> Board<'a> {
         let (Some(unit), Some(state)) = (&event.unit, &event.to) else {
             return;
         };
+        let settled = is_settled(event.kind, state);
         let state = match event.exit_code {
             Some(code) if code != 0 => format!("{state} (exit code {code})"),
             _ => state.clone(),
         };
-        self.show(unit, &state);
+        self.show(unit, &state, settled);
     }
 
-    fn show(&mut self, unit: &str, state: &str) {
+    fn show(&mut self, unit: &str, state: &str, settled: bool) {
         if !self.only.is_empty() && !self.only.iter().any(|wanted| wanted == unit) {
             return;
         }
         let text = format!("{}: {}", one_line(unit), one_line(state));
         if !self.ui.draws_progress() {
             self.ui.status(&text);
-        } else if is_settled(state) {
+        } else if settled {
             match self.steps.remove(unit) {
                 Some(step) => step.finish(&text),
                 None => self.ui.status(&text),
@@ -152,12 +163,13 @@ impl<'a> Board<'a> {
 }
 
 /// A state in which a unit stays, as far as waiting is concerned; its spinner ends.
-fn is_settled(state: &str) -> bool {
-    let word = state.split(' ').next().unwrap_or(state);
-    matches!(
-        word,
-        "ready" | "done" | "failed" | "skipped" | "crashed" | "stopped"
-    )
+fn is_settled(kind: EventKind, state: &str) -> bool {
+    match state {
+        "ready" | "done" | "failed" | "skipped" | "crashed" | "stopped" => true,
+        // A service without a probe is well then; a task is under way.
+        "running" => kind == EventKind::ServiceState,
+        _ => false,
+    }
 }
 
 fn timed_out(box_name: &str, units: &[String], limit: Duration, report: Option<&UnitsReport>) -> Failure {

@@ -5,9 +5,10 @@
 
 use std::io::{ErrorKind, Read};
 
+use agentbox_ctl::protocol::session::SessionFrame;
 use tokio::sync::mpsc;
 
-use super::frame;
+use super::encoded;
 
 /// Bytes read at once.
 const CHUNK: usize = 32 * 1024;
@@ -19,12 +20,14 @@ const READ_AHEAD: usize = 1;
 pub(super) fn read(mut input: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     std::thread::spawn(move || {
+        let mut buffer = vec![0; CHUNK];
         loop {
-            let mut buffer = vec![0; frame::HEAD + CHUNK];
-            match input.read(&mut buffer[frame::HEAD..]) {
+            match input.read(&mut buffer) {
                 Ok(read @ 1..) => {
-                    buffer.truncate(frame::HEAD + read);
-                    if sender.blocking_send(frame::stdin(buffer)).is_err() {
+                    if sender
+                        .blocking_send(encoded(SessionFrame::Input(&buffer[..read])))
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -32,7 +35,7 @@ pub(super) fn read(mut input: impl Read + Send + 'static) -> mpsc::Receiver<Vec<
                 // An input that cannot be read (closed, or its terminal is gone) is one that has ended.
                 Ok(0) | Err(_) => {
                     // Nobody who listens is nobody who needs to know.
-                    let _ = sender.blocking_send(frame::stdin_end());
+                    let _ = sender.blocking_send(encoded(SessionFrame::InputEnd));
                     return;
                 }
             }

@@ -9,16 +9,24 @@
 //! What goes to the box is framed, since signals and window sizes have to pass too; what comes back is raw, and
 //! written as it arrives. The end of the frames tells the session that we are gone, and it ends the command's tree.
 
-mod frame;
 mod input;
 mod pump;
 mod signals;
 
 use std::ffi::OsString;
 
+use agentbox_ctl::protocol::session::SessionFrame;
+
 pub use self::pump::{Ending, Output, Source, Wire, pump};
 pub use self::signals::{Notice, Signals};
 use crate::terminal::Size;
+
+/// The bytes of a frame.
+fn encoded(frame: SessionFrame<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame.encode(&mut bytes);
+    bytes
+}
 
 /// What to run, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

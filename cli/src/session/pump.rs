@@ -5,12 +5,13 @@ use std::io::Read;
 use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::protocol::session::SessionFrame;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::signals::{Notice, Signals};
-use super::{frame, input};
+use super::{encoded, input};
 use crate::terminal::{self, RawMode};
 use crate::ui::Ui;
 
@@ -91,7 +92,7 @@ where
                     }
                     let (written, confirmation) = oneshot::channel();
                     // A full queue means that nothing gets through: the deadline of the first one decides.
-                    if control.try_send((frame::signal(number), Some(written))).is_ok() && undelivered.is_none() {
+                    if control.try_send((encoded(SessionFrame::Signal(number)), Some(written))).is_ok() && undelivered.is_none() {
                         undelivered = Some(Undelivered {
                             number,
                             until: Instant::now() + SIGNAL_PATIENCE,
@@ -176,8 +177,10 @@ impl Insistence {
 }
 
 fn resize(control: &mpsc::Sender<Order>) {
+    let terminal::Size { columns, rows } = terminal::size();
+    let frame = SessionFrame::Resize { columns, rows };
     // Where the queue is full a later change will say the same.
-    let _ = control.try_send((frame::resize(terminal::size()), None));
+    let _ = control.try_send((encoded(frame), None));
 }
 
 /// Writes frames, orders before input. It keeps the writer after the input's end, since the end of the wire would

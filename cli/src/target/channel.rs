@@ -1,6 +1,6 @@
 //! A connection to the supervisor of a running box.
 
-use agentbox_ctl::client::{Call, Client};
+use agentbox_ctl::client::{Call, Client, connection_lost};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 use agentbox_ctl::protocol::message::{Answer, Request};
@@ -8,6 +8,7 @@ use agentbox_ctl::protocol::message::{Answer, Request};
 use super::refused;
 use crate::docker::{Docker, ExecOptions, KeptStderr};
 use crate::ui::one_line;
+use crate::units;
 
 /// A client, over `docker exec agentbox-ctl connect`.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct Channel {
     /// Speaks the protocol.
     pub client: Client,
     stderr: KeptStderr,
+    name: String,
 }
 
 impl Channel {
@@ -37,6 +39,7 @@ impl Channel {
         Ok(Self {
             client: Client::new(reader, writer),
             stderr,
+            name: name.to_owned(),
         })
     }
 
@@ -62,8 +65,14 @@ impl Channel {
             .map_err(|failure| self.explain(failure))
     }
 
-    /// Adds what the box's side of the channel wrote to its stderr, where it wrote anything.
-    pub fn explain(&self, failure: Failure) -> Failure {
+    /// Makes a connection that ended a failure of this box: with what the box's side wrote to its stderr, where it
+    /// wrote anything, and with what helps. Other failures are the supervisor's own; their hints
+    /// get the box's name.
+    pub fn explain(&self, mut failure: Failure) -> Failure {
+        if failure.message != connection_lost().message {
+            return units::name_box(failure, &self.name);
+        }
+        failure.hints = vec![format!("agentbox restart {}", self.name)];
         self.stderr
             .text()
             .lines()

@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
+use tokio::time::Instant;
 
 pub use self::channel::Channel;
 use crate::boxes::{self, BoxInfo, BoxState};
@@ -29,6 +30,10 @@ use crate::units;
 /// may learn of the end a moment later than we do.
 const EXIT_LOOKS: u32 = 50;
 const EXIT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a box whose supervisor has hung up may take until it has ended, and how often it is looked at.
+const ENDING: Duration = Duration::from_secs(5);
+const ENDING_PAUSE: Duration = Duration::from_millis(100);
 
 /// A box on an engine.
 #[derive(Debug)]
@@ -130,11 +135,16 @@ impl Target {
         if context.ui.is_broken() {
             return Err(failure);
         }
-        let observation = boxes::observe(&self.docker).await?;
-        let state = match observation.boxes.iter().find(|info| info.id == self.info.id) {
-            Some(info) if info.state == BoxState::Running => return Err(failure),
-            Some(info) => info.state.to_string(),
-            None => "gone".to_owned(),
+        // The supervisor ends its connections a moment before the engine sees its container end.
+        let deadline = Instant::now() + ENDING;
+        let state = loop {
+            let observation = boxes::observe(&self.docker).await?;
+            match observation.boxes.iter().find(|info| info.id == self.info.id) {
+                None => break "gone",
+                Some(info) if info.state != BoxState::Running => break info.state.as_str(),
+                Some(_) if Instant::now() >= deadline => return Err(failure),
+                Some(_) => tokio::time::sleep(ENDING_PAUSE).await,
+            }
         };
         context.ui.status(&format!("box `{}` is {state}", self.info.name));
         Ok(())

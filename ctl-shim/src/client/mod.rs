@@ -236,6 +236,7 @@ fn lock(routes: &Routes) -> std::sync::MutexGuard<'_, Option<HashMap<u64, mpsc::
     routes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connection_lost() -> Failure {
+/// The failure of every request on a connection that has ended.
+pub fn connection_lost() -> Failure {
     Failure::failed("the connection to the supervisor ended").hint("agentbox status")
 }

@@ -86,6 +86,10 @@ impl Options {
 /// # Errors
 /// A socket that another supervisor owns, directories that cannot be written.
 pub fn run(options: Options, announce: &mut dyn Write) -> Result<(), Failure> {
+    // `init` waits for its signals with a mask, which its children inherit: with it no SIGCHLD would reach us.
+    nix::sys::signal::SigSet::empty()
+        .thread_set_mask()
+        .map_err(|error| Failure::failed("cannot unblock signals").because(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
