@@ -66,7 +66,7 @@ fn a_fresh_expose_comes_by_reload_without_a_restart() {
         format!("{web}, expose: {{port: 3000}}}}\n  same: {{command: exec sleep 1000}}\n  more: {{command: exec sleep 1000}}\n"),
     );
     let reload = test_box.run("reload", &["--push"]).ok();
-    for unit in ["web", "same", "more"] {
+    for unit in ["web", "more"] {
         assert!(
             format!("{}{}", reload.stdout, reload.stderr).contains(unit),
             "{reload}"
