@@ -101,7 +101,7 @@ fn a_killed_daemon_comes_back_and_nothing_runs_twice() {
         let daemon = test_box.processes_matching("agentbox-ctl daemon");
         assert_eq!(daemon.len(), 1, "{daemon:?}");
         test_box
-            .docker_exec("for d in /proc/[0-9]*; do if tr '\\0' ' ' < $d/cmdline | grep -q 'agentbox-ctl daemon'; then kill -9 ${d#/proc/}; fi; done")
+            .docker_exec("for d in /proc/[0-9]*; do if tr '\\0' ' ' < $d/cmdline | grep -q \"^agentbox-ctl daemon\"; then kill -9 ${d#/proc/}; fi; done")
             .ok();
         wait_for("web to run again", Duration::from_secs(30), || {
             let output = test_box.run("status", &["--json"]);

@@ -55,7 +55,7 @@ fn the_url_is_given_once_the_service_is_ready_and_works() {
 
 #[test]
 fn a_fresh_expose_comes_by_reload_without_a_restart() {
-    let web = "services:\n  web: {command: exec python3 -m http.server 3000 --bind \"::1\"";
+    let web = "services:\n  web: {command: exec python3 -m http.server 3000 --bind 127.0.0.1";
     let project = Project::new(&format!("{web}}}\n  same: {{command: exec sleep 1000}}\n"));
     project.file("page", "content\n");
     let test_box = project.create(&["--wait"]);
@@ -74,7 +74,6 @@ fn a_fresh_expose_comes_by_reload_without_a_restart() {
     }
     test_box.wait_state("web", "ready");
     test_box.wait_state("more", "running");
-    // It listens on ::1 alone; the forwarder finds it.
     wait_for("the page", Duration::from_secs(10), || {
         let page = fetch(&test_box, "/page");
         if page.stdout == "content\n" {
