@@ -12,6 +12,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -88,7 +89,8 @@ impl Init<'_> {
     fn start(&mut self, resume: bool) {
         self.started = Instant::now();
         let mut command = Command::new("/proc/self/exe");
-        command.arg("daemon").args(self.arguments);
+        // Whoever lists the processes of a box reads the program's name and not where the kernel keeps it.
+        command.arg0("agentbox-ctl").arg("daemon").args(self.arguments);
         if resume {
             command.arg("--resume");
         }

@@ -253,11 +253,14 @@ fn what_a_command_leaves_behind_on_purpose_stays() {
     ]);
     let pid = session.rest().trim().to_owned();
     assert_eq!(session.code(), 0);
-    assert!(
-        fs::read_to_string(format!("/proc/{pid}/stat"))
-            .unwrap()
-            .contains("(sleep)")
-    );
+    let deadline = Instant::now() + PATIENCE;
+    while !fs::read_to_string(format!("/proc/{pid}/stat"))
+        .unwrap()
+        .contains("(sleep)")
+    {
+        assert!(Instant::now() < deadline, "it never came to its command");
+        thread::sleep(Duration::from_millis(2));
+    }
     await_none(&mark);
 }
 
@@ -332,10 +335,16 @@ fn job_control_works() {
     session.expect("echoed\r\nechoed\r\n");
     session.send(SessionFrame::Input(b"\x1a"));
     session.expect("Stopped");
+    session.expect("$ ");
     session.send(SessionFrame::Input(b"fg\n"));
-    session.expect("cat\r\n");
+    session.expect("fg\r\ncat\r\n");
+    // Only what it answers shows that it has the terminal again.
+    session.send(SessionFrame::Input(b"again\n"));
+    session.expect("again\r\nagain\r\n");
     // Ctrl-C, once as the terminal's character and once as a frame, ends what is in the foreground and not the shell.
     session.send(SessionFrame::Input(b"\x03"));
+    // The terminal drops what was typed before the signal: wait for the prompt, as people do.
+    session.expect("$ ");
     session.send(SessionFrame::Input(b"echo left=$?\n"));
     session.expect("left=130\r\n");
     session.send(SessionFrame::Input(b"echo rea''dy; cat\n"));
@@ -343,14 +352,11 @@ fn job_control_works() {
     session.send(SessionFrame::Input(b"up\n"));
     session.expect("up\r\nup\r\n");
     session.send(SessionFrame::Signal(15));
+    session.expect("$ ");
     session.send(SessionFrame::Input(b"echo left=$?\n"));
     session.expect("left=143\r\n");
     session.send(SessionFrame::InputEnd);
-    assert_eq!(
-        session.code(),
-        143,
-        "bash ends with the last status at the end of its input"
-    );
+    assert_eq!(session.code(), 0, "the end of input ends the shell");
 }
 
 #[test]

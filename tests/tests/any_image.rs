@@ -33,11 +33,11 @@ fn an_image_that_holds_one_busybox() {
 #[test]
 fn an_image_that_holds_nothing_runs_an_uploaded_program() {
     let project = Project::new(
-        "services:\n  web: {command: [/workspace/program, httpd, -f, -p, '127.0.0.1:3000', -h, /workspace], expose: {port: 3000}}\n  \
+        "services:\n  web: {command: [/workspace/busybox, httpd, -f, -p, '127.0.0.1:3000', -h, /workspace], expose: {port: 3000}}\n  \
          shell: {command: echo no shell here, restart: never}\n",
     );
     project.executable(
-        "program",
+        "busybox",
         std::fs::read(images::busybox_binary()).expect("busybox can be read"),
     );
     let test_box = project.create_from(&images::scratch(), &[]);
@@ -52,7 +52,7 @@ fn an_image_that_holds_nothing_runs_an_uploaded_program() {
     );
     assert_eq!(
         test_box
-            .run("exec", &["--", "/workspace/program", "echo", "up"])
+            .run("exec", &["--", "/workspace/busybox", "echo", "up"])
             .ok()
             .stdout,
         "up\n"
@@ -62,7 +62,7 @@ fn an_image_that_holds_nothing_runs_an_uploaded_program() {
     test_box
         .run(
             "exec",
-            &["--", "/workspace/program", "kill", "-9", &pid.to_string()],
+            &["--", "/workspace/busybox", "kill", "-9", &pid.to_string()],
         )
         .ok();
     test_box.wait_unit("web", "a restart", |unit| {

@@ -221,7 +221,7 @@ fn a_create_that_fails_late_leaves_nothing() {
             "--network",
             "there-is-no-such-network",
         ])
-        .expect_code(1);
+        .expect_code(2);
     assert!(project.containers().is_empty());
 }
 

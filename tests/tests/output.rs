@@ -27,7 +27,7 @@ fn daemon_kib(test_box: &TestBox<'_>, key: &str) -> u64 {
 #[test]
 fn a_gigabyte_stays_bounded_while_status_answers() {
     let project = Project::new(
-        "services:\n  flood: {command: 'yes 0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz | head -c 1000000000; echo THE END; exec sleep 1000'}\n",
+        "services:\n  flood: {command: 'yes 0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz | head -c 1000000000; echo; echo THE END; exec sleep 1000'}\n",
     );
     let test_box = project.create(&[]);
     let mut answers = 0;

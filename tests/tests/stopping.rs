@@ -42,7 +42,7 @@ services:
   picky: {command: 'trap "exit 0" INT; trap "" TERM; while :; do sleep 0.05; done', stop_signal: SIGINT}
 "#,
     );
-    let test_box = project.create(&["--wait"]);
+    let test_box = project.create(&[]);
     stop_leaves_nothing(&test_box, "children", &["sleep 987701", "sleep 987702"]);
     stop_leaves_nothing(
         &test_box,

@@ -373,7 +373,11 @@ impl Engine {
     pub(super) fn report(&self) -> crate::report::UnitsReport {
         let mut report = self.machine.report();
         report.errors.extend(self.config_errors.iter().cloned());
-        report.errors.extend(self.forwarder.error());
+        if let Some(error) = self.forwarder.error() {
+            for service in report.services.iter_mut().filter(|service| service.expose.is_some()) {
+                service.reason.get_or_insert_with(|| error.clone());
+            }
+        }
         report.errors.extend(self.journal_error.clone());
         report.errors.extend(self.launcher.errors());
         report
