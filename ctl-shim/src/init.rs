@@ -56,6 +56,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
         started: Instant::now(),
     };
     init.start(false);
+    crate::process::give_back_memory();
     loop {
         let patience = if init.daemon.is_none() {
             Some(init.wait)

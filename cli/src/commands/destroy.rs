@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Do not ask; a box that does not exist is no error
     #[arg(short, long)]
     force: bool,
+    /// Do not save work first. Nothing is saved yet, with or without it
+    #[arg(long)]
+    discard: bool,
 }
 
 /// Removes a box.
@@ -56,6 +59,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 context.ui.status(&format!("box `{name}` stays"));
                 return Ok(Exit::FAILURE);
             }
+        }
+        if !arguments.discard {
+            context.ui.detail("files that exist only in the box are not saved");
         }
         let step = context.ui.step(&format!("removing box `{name}`"));
         lifecycle::remove(&docker, &info.container_id, &info.id).await?;

@@ -20,3 +20,16 @@ pub mod spawn;
 pub mod tag;
 pub mod tree;
 pub mod users;
+
+/// Gives memory that start-up has used and freed back to the system: the command line's parser and a configuration's
+/// tree take more than a supervisor needs in all the time after.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: the call takes no pointer and may be made at any time.
+        #[expect(unsafe_code, reason = "the C library's allocator has no safe interface for this")]
+        unsafe {
+            nix::libc::malloc_trim(0);
+        }
+    }
+}

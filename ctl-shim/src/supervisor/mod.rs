@@ -143,6 +143,7 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
     });
     let listener = ownership::listen(&options, &box_user)?;
     engine.begin();
+    crate::process::give_back_memory();
     let serving = tokio::task::spawn_local(server::serve(listener, shared));
     // Whoever started us may have closed its end.
     let _ = writeln!(announce, "agentbox-ctl {}: ready", env!("CARGO_PKG_VERSION"));
