@@ -1,7 +1,7 @@
 //! Starting a process.
 //!
 //! A child that shares our memory until it executes (`clone` with `CLONE_VM | CLONE_VFORK`, as `posix_spawn` does)
-//! starts in less than half the time of a fork, and can leave in our memory which step failed with which error.
+//! costs about 0.6 of a fork (200 times `true`: 111 ms against 190), and can leave in our memory which step failed with which error.
 //! The child uses raw system calls and nothing that allocates; all that it needs is prepared before.
 
 use std::ffi::{CString, OsStr, OsString};
