@@ -1,5 +1,6 @@
 //! A position in one unit's log that moves on through rotated files to the present one, and waits there.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -44,10 +45,13 @@ impl Cursor {
             unit: unit.to_owned(),
             open: None,
         };
-        let ages: Vec<u32> = (0..=ROTATED)
-            .rev()
-            .filter(|age| files::log(directory, unit, *age).exists())
-            .collect();
+        files::check_name(unit)?;
+        let mut ages = Vec::new();
+        for age in (0..=ROTATED).rev() {
+            if files::regular(&files::log(directory, unit, age))?.is_some() {
+                ages.push(age);
+            }
+        }
         let since = range
             .since
             .map(|since| position_since(directory, unit, &ages, since))
@@ -69,13 +73,9 @@ impl Cursor {
     }
 
     fn open_file(&mut self, age: u32, offset: u64) -> io::Result<()> {
-        let mut file = match File::open(files::log(&self.directory, &self.unit, age)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.open = None;
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+        let Some(mut file) = files::open(&files::log(&self.directory, &self.unit, age))? else {
+            self.open = None;
+            return Ok(());
         };
         file.seek(SeekFrom::Start(offset))?;
         let times = TimesReader::open(&files::times(&self.directory, &self.unit, age))?;
@@ -106,7 +106,7 @@ impl Cursor {
                 open.offset += read as u64;
                 return Ok(Some(Piece { bytes, offset }));
             }
-            let Some(age) = self.rotated_to()? else {
+            let Some((age, offset)) = self.next_place()? else {
                 return Ok(None);
             };
             // It was rotated since we read; what came in between is still to be read from it.
@@ -115,28 +115,39 @@ impl Cursor {
             {
                 continue;
             }
-            self.open_file(age, 0)?;
+            self.open_file(age, offset)?;
+            if self.open.is_none() {
+                return Ok(None);
+            }
         }
     }
 
-    /// The age of the file after ours, once ours is no longer the present one.
-    fn rotated_to(&self) -> io::Result<Option<u32>> {
+    /// Where to go on from the end of our file: its age and the offset in it. `None` while there is nothing more.
+    fn next_place(&self) -> io::Result<Option<(u32, u64)>> {
         let Some(open) = &self.open else { return Ok(None) };
+        let mut oldest = None;
         for age in 0..=ROTATED {
-            let metadata = match files::log(&self.directory, &self.unit, age).metadata() {
-                Ok(metadata) => metadata,
-                // Between two renames of a rotation, or after the oldest file.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
+            // Missing: between two renames of a rotation, or after the oldest file.
+            let Some(metadata) = files::regular(&files::log(&self.directory, &self.unit, age))? else {
+                continue;
             };
-            if identity(&metadata) == open.identity {
-                return Ok(age.checked_sub(1));
+            if identity(&metadata) != open.identity {
+                oldest = Some(age);
+                continue;
             }
+            if let Some(younger) = age.checked_sub(1) {
+                return Ok(Some((younger, 0)));
+            }
+            return Ok(match metadata.len().cmp(&open.offset) {
+                Ordering::Equal => None,
+                // Somebody has emptied it.
+                Ordering::Less => Some((0, 0)),
+                // Our descriptor shows less than the path: on an overlay, the file has been copied up since.
+                Ordering::Greater => Some((0, open.offset)),
+            });
         }
         // It has been rotated away: the oldest that is kept comes next.
-        Ok((0..=ROTATED)
-            .rev()
-            .find(|age| files::log(&self.directory, &self.unit, *age).exists()))
+        Ok(oldest.map(|age| (age, 0)))
     }
 
     /// When the byte at `index` of a piece came. Must be asked in order.
@@ -154,24 +165,33 @@ fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
 
 /// Where the first line begins that came at `since` or later.
 fn position_since(directory: &Path, unit: &str, ages: &[u32], since: Timestamp) -> io::Result<(u32, u64)> {
+    // Whether the file before ends in the middle of a line, which goes on at the start of the next.
+    let mut continued = false;
     for age in ages {
+        let Some(file) = files::open(&files::log(directory, unit, *age))? else {
+            continue;
+        };
+        let length = file.metadata()?.len();
         let times = TimesReader::open(&files::times(directory, unit, *age))?;
-        if let Some(offset) = times.first_since(since)? {
-            return Ok((
-                *age,
-                line_start(&File::open(files::log(directory, unit, *age))?, offset)?,
-            ));
+        if let Some(offset) = times.first_since(since)?.filter(|offset| *offset < length) {
+            return Ok((*age, line_start(&file, offset, continued)?));
+        }
+        if let Some(last) = length.checked_sub(1) {
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, last)?;
+            continued = byte != *b"\n";
         }
     }
     end_of_present(directory, unit)
 }
 
 /// `offset`, or the beginning of the next line where that is inside one.
-fn line_start(file: &File, offset: u64) -> io::Result<u64> {
-    if offset == 0 {
+/// `continued` says that the file itself begins inside one.
+fn line_start(file: &File, offset: u64, continued: bool) -> io::Result<u64> {
+    if offset == 0 && !continued {
         return Ok(0);
     }
-    let mut position = offset - 1;
+    let mut position = offset.saturating_sub(1);
     let mut buffer = vec![0; PIECE];
     loop {
         let read = file.read_at(&mut buffer, position)?;
@@ -195,7 +215,9 @@ fn position_of_tail(directory: &Path, unit: &str, ages: &[u32], lines: u64) -> i
     let mut at_end = true;
     let mut buffer = vec![0; PIECE];
     for age in ages.iter().rev() {
-        let file = File::open(files::log(directory, unit, *age))?;
+        let Some(file) = files::open(&files::log(directory, unit, *age))? else {
+            continue;
+        };
         let mut end = file.metadata()?.len();
         while end > 0 {
             let begin = end.saturating_sub(PIECE as u64);
@@ -219,9 +241,6 @@ fn position_of_tail(directory: &Path, unit: &str, ages: &[u32], lines: u64) -> i
 }
 
 fn end_of_present(directory: &Path, unit: &str) -> io::Result<(u32, u64)> {
-    match files::log(directory, unit, 0).metadata() {
-        Ok(metadata) => Ok((0, metadata.len())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((0, 0)),
-        Err(error) => Err(error),
-    }
+    let metadata = files::regular(&files::log(directory, unit, 0))?;
+    Ok((0, metadata.map_or(0, |metadata| metadata.len())))
 }

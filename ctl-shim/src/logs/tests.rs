@@ -152,6 +152,122 @@ fn a_line_without_end_is_read_in_bounded_pieces() {
     );
 }
 
+fn follow() -> LogRange {
+    LogRange {
+        follow: true,
+        ..LogRange::default()
+    }
+}
+
+fn open(directory: &Path, range: &LogRange) -> LogReader {
+    LogReader::open(directory, &["web".to_owned()], range).unwrap()
+}
+
+fn drain(reader: &mut LogReader) -> String {
+    let mut bytes = Vec::new();
+    while let Some((_, piece)) = reader.next().unwrap() {
+        bytes.extend(piece);
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn names_that_leave_the_directory_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("logs")).unwrap();
+    std::fs::write(directory.path().join("web.log"), "secret").unwrap();
+    for name in ["../web", "", "a/b", "x y"] {
+        let logs = directory.path().join("logs");
+        assert!(LogReader::open(&logs, &[name.to_owned()], &LogRange::default()).is_err());
+        assert!(LogWriter::open(&logs, name).is_err());
+    }
+}
+
+#[test]
+fn links_are_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    for age in ["", ".1"] {
+        std::os::unix::fs::symlink("/etc/passwd", directory.path().join(format!("web.log{age}"))).unwrap();
+    }
+    for range in [
+        LogRange::default(),
+        LogRange {
+            tail: Some(3),
+            ..follow()
+        },
+        LogRange {
+            since: Some(at(0)),
+            ..follow()
+        },
+    ] {
+        assert_eq!(drain(&mut open(directory.path(), &range)), "");
+    }
+}
+
+#[test]
+fn a_log_that_somebody_empties_or_removes_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.log");
+    let mut writer = LogWriter::open(directory.path(), "web").unwrap();
+    writer.append(b"before\n", at(0)).unwrap();
+    let mut reader = open(directory.path(), &follow());
+    assert_eq!(drain(&mut reader), "before\n");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(drain(&mut reader), "");
+    writer.append(b"after\n", at(1000)).unwrap();
+    assert_eq!(drain(&mut reader), "after\n");
+    let since = LogRange {
+        since: Some(at(500)),
+        ..LogRange::default()
+    };
+    assert_eq!(text(directory.path(), &since), "after\n");
+    std::fs::remove_file(&path).unwrap();
+    writer.append(b"new\n", at(2000)).unwrap();
+    assert_eq!(drain(&mut reader), "new\n");
+}
+
+#[test]
+fn a_line_that_began_before_is_not_since_in_whatever_file_it_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::with_limit(directory.path(), "web", 16).unwrap();
+    let pieces = [
+        ("one\n", 10),
+        ("0123456789ab", 200),
+        ("still\n", 300),
+        ("three\n", 300),
+        ("four\n", 400),
+    ];
+    for (text, time) in pieces {
+        writer.append(text.as_bytes(), at(time)).unwrap();
+    }
+    let since = LogRange {
+        since: Some(at(250)),
+        ..LogRange::default()
+    };
+    assert_eq!(text(directory.path(), &since), "three\nfour\n");
+}
+
+#[test]
+fn the_times_of_a_trickle_stay_small() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::open(directory.path(), "web").unwrap();
+    for line in 0..100_000_u64 {
+        writer.append(b"\n", at(line * 1000)).unwrap();
+    }
+    let size = std::fs::metadata(directory.path().join("web.times"))
+        .unwrap()
+        .len();
+    assert!(size < 16 * (80 * 1024 + 1000), "{size}");
+    writer.append(b"last\n", at(200_000_000)).unwrap();
+    let range = LogRange {
+        tail: Some(1),
+        timestamps: true,
+        ..LogRange::default()
+    };
+    let expected = [("web".to_owned(), Some(200_000_000), "last\n".to_owned())];
+    assert_eq!(read(directory.path(), &["web"], &range), expected);
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_once_and_in_order_while_it_is_written(

@@ -4,9 +4,11 @@
 //! per piece read at the most, and none while less than [`SPACING`] bytes have come within [`SPAN`] ms.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::files;
 use crate::time::Timestamp;
 
 /// Bytes of a record.
@@ -16,37 +18,66 @@ const SPACING: u64 = 64;
 /// Milliseconds within which a trickle of output shares a record.
 const SPAN: u64 = 20;
 
+/// Records at this precision; from here on, a second shares one, however much comes in it.
+const FINE_RECORDS: u64 = 64 * 1024;
+/// From here on, a minute shares one: a file of single bytes, one each second, still has bounded times.
+const COARSE_RECORDS: u64 = 80 * 1024;
+
 /// Writes the records of one log file.
 #[derive(Debug)]
 pub(super) struct TimesWriter {
     file: File,
+    records: u64,
     last: Option<(u64, u64)>,
 }
 
 impl TimesWriter {
-    /// Opens or creates the file; a record that a crash cut short is dropped.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let length = file.metadata()?.len();
-        if !length.is_multiple_of(RECORD) {
-            file.set_len(length - length % RECORD)?;
+    /// Opens or creates the file. A record that a crash cut short is dropped, and what speaks of bytes beyond the log's
+    /// `length`: the log has been emptied since, or its bytes were never written.
+    pub(super) fn open(path: &Path, length: u64) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)?;
+        let mut records = file.metadata()?.len() / RECORD;
+        while let Some(last) = records.checked_sub(1) {
+            let mut offset = [0; 8];
+            file.read_exact_at(&mut offset, last * RECORD)?;
+            if u64::from_le_bytes(offset) < length {
+                break;
+            }
+            records = last;
         }
-        Ok(Self { file, last: None })
+        file.set_len(records * RECORD)?;
+        Ok(Self {
+            file,
+            records,
+            last: None,
+        })
     }
 
     /// Says that what is written from `offset` on came at `time`.
     pub(super) fn note(&mut self, offset: u64, time: Timestamp) -> io::Result<()> {
         let time = time.as_millis();
         if let Some((last_offset, last_time)) = self.last {
-            let soon = time.abs_diff(last_time) < SPAN && offset - last_offset < SPACING;
-            if time == last_time || soon {
+            let apart = time.abs_diff(last_time);
+            let soon = match self.records {
+                0..FINE_RECORDS => apart < SPAN && offset.saturating_sub(last_offset) < SPACING,
+                FINE_RECORDS..COARSE_RECORDS => apart < 1_000,
+                _ => apart < 60_000,
+            };
+            if apart == 0 || soon {
                 return Ok(());
             }
         }
         let mut record = [0; RECORD as usize];
         record[..8].copy_from_slice(&offset.to_le_bytes());
         record[8..].copy_from_slice(&time.to_le_bytes());
-        self.file.write_all(&record)?;
+        // At its place rather than at the end: the next record repairs one that a full disk cut short.
+        self.file.write_all_at(&record, self.records * RECORD)?;
+        self.records += 1;
         self.last = Some((offset, time));
         Ok(())
     }
@@ -63,11 +94,7 @@ pub(super) struct TimesReader {
 
 impl TimesReader {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let reader = match File::open(path) {
-            Ok(file) => Some(BufReader::with_capacity(4096, file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        let reader = files::open(path)?.map(|file| BufReader::with_capacity(4096, file));
         Ok(Self {
             reader,
             partial: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::files::{self, ROTATED};
@@ -36,12 +37,13 @@ impl LogWriter {
     /// # Errors
     /// Those of the file system.
     pub fn with_limit(directory: &Path, unit: &str, limit: u64) -> io::Result<Self> {
+        files::check_name(unit)?;
         let file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(files::log(directory, unit, 0))?;
         let size = file.metadata()?.len();
-        let times = TimesWriter::open(&files::times(directory, unit, 0))?;
+        let times = TimesWriter::open(&files::times(directory, unit, 0), size)?;
         Ok(Self {
             directory: directory.to_owned(),
             unit: unit.to_owned(),
@@ -57,6 +59,7 @@ impl LogWriter {
     /// # Errors
     /// Those of the file system; what was written before one stays written. The writer goes on working.
     pub fn append(&mut self, mut bytes: &[u8], time: Timestamp) -> io::Result<()> {
+        self.notice_interference()?;
         while !bytes.is_empty() {
             let room = usize::try_from(self.limit.saturating_sub(self.size)).unwrap_or(usize::MAX);
             if bytes.len() <= room {
@@ -79,8 +82,8 @@ impl LogWriter {
         if bytes.is_empty() {
             return Ok(());
         }
-        // Times only decorate the log: where they cannot be written, the bytes still may.
-        let noted = self.times.note(self.size, time);
+        // Times only decorate the log: where they cannot be written, the bytes still may, and are not lost.
+        let _ = self.times.note(self.size, time);
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.file.write(rest) {
@@ -93,7 +96,18 @@ impl LogWriter {
                 Err(error) => return Err(error),
             }
         }
-        noted
+        Ok(())
+    }
+
+    /// People empty logs (`> web.log`) and remove them; what comes next must still be found.
+    fn notice_interference(&mut self) -> io::Result<()> {
+        let metadata = self.file.metadata()?;
+        if metadata.nlink() == 0 || metadata.len() < self.size {
+            *self = Self::with_limit(&self.directory, &self.unit, self.limit)?;
+        } else {
+            self.size = metadata.len();
+        }
+        Ok(())
     }
 
     fn rotate(&mut self) -> io::Result<()> {

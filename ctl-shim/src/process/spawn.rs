@@ -1,8 +1,8 @@
 //! Starting a process.
 //!
 //! A child that shares our memory until it executes (`clone` with `CLONE_VM | CLONE_VFORK`, as `posix_spawn` does)
-//! starts in less than half the time of a fork, and can leave in our memory which step failed with which error.
-//! The child uses raw system calls and nothing that allocates; all that it needs is prepared before.
+//! costs about 0.6 of a fork (200 times `true`: 111 ms against 190), and can leave in our memory which step failed
+//! with which error. The child uses raw system calls and nothing that allocates; all that it needs is prepared before.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
@@ -477,6 +477,15 @@ fn execute_failure(error: Errno, request: &SpawnRequest<'_>, prepared: &Prepared
                 Some(path) => because(missing_interpreter(&path), SpawnFailureKind::NotExecutable),
                 None => because(describe(error), SpawnFailureKind::NotFound),
             }
+        }
+        // A directory of the search path that may not be entered is no sign of the program.
+        Errno::EACCES
+            if !prepared
+                .programs
+                .iter()
+                .any(|path| request.cwd.join(OsStr::from_bytes(path.as_bytes())).exists()) =>
+        {
+            because(describe(Errno::ENOENT), SpawnFailureKind::NotFound)
         }
         Errno::EACCES => {
             let directory = prepared
