@@ -61,7 +61,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             }
         }
         if !arguments.discard {
-            context.ui.detail("files that exist only in the box are not saved");
+            context
+                .ui
+                .detail("files that exist only in the box are not saved");
         }
         let step = context.ui.step(&format!("removing box `{name}`"));
         lifecycle::remove(&docker, &info.container_id, &info.id).await?;

@@ -27,7 +27,10 @@ pub fn give_back_memory() {
     #[cfg(target_env = "gnu")]
     {
         // SAFETY: the call takes no pointer and may be made at any time.
-        #[expect(unsafe_code, reason = "the C library's allocator has no safe interface for this")]
+        #[expect(
+            unsafe_code,
+            reason = "the C library's allocator has no safe interface for this"
+        )]
         unsafe {
             nix::libc::malloc_trim(0);
         }

@@ -374,7 +374,11 @@ impl Engine {
         let mut report = self.machine.report();
         report.errors.extend(self.config_errors.iter().cloned());
         if let Some(error) = self.forwarder.error() {
-            for service in report.services.iter_mut().filter(|service| service.expose.is_some()) {
+            for service in report
+                .services
+                .iter_mut()
+                .filter(|service| service.expose.is_some())
+            {
                 service.reason.get_or_insert_with(|| error.clone());
             }
         }
