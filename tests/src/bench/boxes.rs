@@ -49,7 +49,7 @@ pub(crate) fn create() -> Vec<Row> {
             ours += 1;
             let name = name("ours", ours);
             let elapsed = timed(project.command(&["create", "-n", &name, "--image", &image]));
-            project.run(&["destroy", "-f", &name]).ok();
+            project.run(&["destroy", "-f", "--discard", &name]).ok();
             elapsed
         },
         || {
