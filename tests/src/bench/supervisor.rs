@@ -110,7 +110,7 @@ pub(crate) fn init() -> Vec<Row> {
 pub(crate) fn tasks() -> Vec<Row> {
     let mut independent = String::from("tasks:\n");
     for task in 0..200 {
-        writeln!(independent, "  task-{task}: {{command: 'true'}}").expect("a string grows");
+        writeln!(independent, "  task-{task}: {{command: [/bin/true]}}").expect("a string grows");
     }
     let (ours, theirs) = alternate(
         7,
@@ -121,15 +121,15 @@ pub(crate) fn tasks() -> Vec<Row> {
         },
         || {
             let mut command = Command::new("bash");
-            command.args(["-c", "for ((i = 0; i < 200; i++)); do bash -c true; done"]);
+            command.args(["-c", "for ((i = 0; i < 200; i++)); do /bin/true; done"]);
             timed(command)
         },
     );
-    let mut chain = String::from("tasks:\n  task-0: {command: 'true'}\n");
+    let mut chain = String::from("tasks:\n  task-0: {command: [/bin/true]}\n");
     for task in 1..50 {
         writeln!(
             chain,
-            "  task-{task}: {{command: 'true', needs: [task-{}]}}",
+            "  task-{task}: {{command: [/bin/true], needs: [task-{}]}}",
             task - 1
         )
         .expect("a string grows");
@@ -166,7 +166,7 @@ fn milliseconds_between(first: agentbox_ctl::time::Timestamp, last: agentbox_ctl
     f64::from(u32::try_from(difference).expect("less than weeks"))
 }
 
-/// Services that open their ports at moments spread over three seconds, and write down when.
+/// Services that open their ports at moments spread over two default intervals, and write down when.
 pub(crate) fn probe() -> Vec<Row> {
     const SERVICES: u16 = 15;
     let program = "import socket, sys, time
@@ -182,7 +182,7 @@ time.sleep(1000)
         writeln!(
             yaml,
             "  service-{service}: {{command: 'exec python3 open.py {port} {}', ready_when: {{port: {port}}}}}",
-            0.5 + f64::from(service) * 0.193
+            0.2 + f64::from(service) * 0.067
         )
         .expect("a string grows");
     }
