@@ -54,21 +54,23 @@ pub fn run(arguments: &[OsString]) -> u8 {
         stopping: false,
         wait: FIRST_WAIT,
         started: Instant::now(),
+        next_start: Instant::now(),
     };
     init.start(false);
     crate::process::give_back_memory();
     loop {
-        let patience = if init.daemon.is_none() {
-            Some(init.wait)
-        } else {
-            None
+        // A deadline, since orphans that end wake us as often as they like.
+        let patience = match init.daemon {
+            Some(_) => None,
+            None => Some(init.next_start.saturating_duration_since(Instant::now())),
         };
         match next_signal(&signals, patience) {
             Some(Signal::SIGCHLD) => init.reap(),
             Some(Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => init.stop(),
-            Some(_) => {}
-            None if init.daemon.is_none() && !init.stopping => init.start(true),
-            None => {}
+            _ => {}
+        }
+        if init.daemon.is_none() && !init.stopping && Instant::now() >= init.next_start {
+            init.start(true);
         }
         if init.stopping && init.daemon.is_none() {
             // What is left in a container ends with its PID 1.
@@ -84,6 +86,8 @@ struct Init<'a> {
     /// How long to wait before the next start.
     wait: Duration,
     started: Instant,
+    /// When a daemon that is gone is started again.
+    next_start: Instant,
 }
 
 impl Init<'_> {
@@ -135,6 +139,7 @@ impl Init<'_> {
     }
 
     fn lengthen_wait(&mut self) {
+        self.next_start = Instant::now() + self.wait;
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
     }
 

@@ -53,13 +53,19 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         for half in &leftovers.half_made {
             lifecycle::remove(&docker, &half.container_id, &half.id).await?;
         }
+        let mut volumes = Vec::new();
         for volume in &leftovers.volumes {
-            docker.remove_volume(volume).await?;
+            match docker.remove_volume(volume).await {
+                Ok(()) => volumes.push(volume.clone()),
+                // In use after all: its box has been made meanwhile, or is being removed by somebody else.
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         if context.json {
             context.ui.json(&Removed {
                 half_made: leftovers.half_made.iter().map(|half| half.id.as_str()).collect(),
-                volumes: &leftovers.volumes,
+                volumes: &volumes,
             })?;
         } else if leftovers.is_empty() {
             context.ui.status("there is nothing to remove");
@@ -67,7 +73,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             context.ui.status(&format!(
                 "removed {} half-made boxes and {} volumes",
                 leftovers.half_made.len(),
-                leftovers.volumes.len()
+                volumes.len()
             ));
         }
         Ok(Exit::SUCCESS)

@@ -5,21 +5,45 @@
 //! replaced, and in either it may span lines. Nothing is expanded: `$HOME` stays `$HOME`.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Reads a file. `None` when it does not exist.
+/// Largest file that is read, in bytes.
+const SIZE_LIMIT: u64 = 1 << 20;
+
+/// Reads a file. `None` when it does not exist. What is no regular file is refused: reading it might never end.
 ///
 /// # Errors
 /// `FILE: why` where it cannot be read, `FILE:LINE: what is wrong` where it cannot be understood.
 pub fn read(path: &Path) -> Result<Option<Vec<(String, String)>>, String> {
-    match fs::read(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => parse(&text, &path.display().to_string()).map(Some),
-            Err(_) => Err(format!("{}: it is not UTF-8", path.display())),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{}: {error}", path.display())),
+    let wrong = |why: String| format!("{}: {why}", path.display());
+    // A pipe without a writer must not keep us waiting.
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(error.to_string())),
+    };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(metadata) if metadata.is_dir() => return Err(wrong("it is a directory".to_owned())),
+        Ok(_) => return Err(wrong("it is not a regular file".to_owned())),
+        Err(error) => return Err(wrong(error.to_string())),
+    }
+    let mut bytes = Vec::new();
+    file.take(SIZE_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| wrong(error.to_string()))?;
+    if bytes.len() as u64 > SIZE_LIMIT {
+        return Err(wrong(format!("it is larger than {SIZE_LIMIT} bytes")));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, &path.display().to_string()).map(Some),
+        Err(_) => Err(wrong("it is not UTF-8".to_owned())),
     }
 }
 
@@ -204,5 +228,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(read(&directory.path().join("none")), Ok(None));
         assert!(read(directory.path()).unwrap_err().contains("directory"));
+    }
+
+    #[test]
+    fn a_pipe_is_refused_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read(&path).unwrap_err().contains("not a regular file"));
     }
 }

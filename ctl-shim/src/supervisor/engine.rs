@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// Finds what ended tasks have left behind.
-    fn note_lingering(&mut self) {
+    pub(super) fn note_lingering(&mut self) {
         let ended: Vec<Key> = self
             .machine
             .all_slots()

@@ -31,23 +31,38 @@ pub(super) fn prepare_directories(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes the lock beside the socket. It goes with the process, however that ends, so a stale one cannot be.
-pub(super) fn acquire(options: &Options) -> Result<Flock<File>, Failure> {
-    let path = options.socket.with_extension("lock");
+/// What a supervisor owns, for as long as it holds this. It goes with the process, however that ends, so a stale one
+/// cannot be.
+#[derive(Debug)]
+pub(super) struct Ownership {
+    _socket: Flock<File>,
+    _state: Flock<File>,
+}
+
+/// Takes the lock of the socket and that of the state directory, whose journal and processes are one supervisor's.
+pub(super) fn acquire(options: &Options) -> Result<Ownership, Failure> {
+    let mut beside = options.socket.clone().into_os_string();
+    beside.push(".lock");
+    Ok(Ownership {
+        _socket: lock(&PathBuf::from(beside), &options.socket)?,
+        _state: lock(
+            &options.private().join("supervisor.lock"),
+            &options.state_directory,
+        )?,
+    })
+}
+
+fn lock(path: &Path, owned: &Path) -> Result<Flock<File>, Failure> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(&path);
+        .open(path);
     let file =
         file.map_err(|error| Failure::failed(format!("cannot open {}", path.display())).because(&error))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
         if error == nix::errno::Errno::EWOULDBLOCK {
-            Failure::failed(format!(
-                "another supervisor answers on {}",
-                options.socket.display()
-            ))
-            .hint("agentbox-ctl status")
+            Failure::failed(format!("another supervisor has {}", owned.display())).hint("agentbox-ctl status")
         } else {
             Failure::failed(format!("cannot lock {}", path.display())).because(&error)
         }

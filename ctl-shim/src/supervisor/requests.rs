@@ -64,6 +64,7 @@ impl Engine {
             Ask::Start(names) => {
                 let targets = self.targets(&names)?;
                 for target in &targets {
+                    self.look_for_remains(target.key);
                     let effects = self.machine.start(target.key, self.clock.now(), Timestamp::now());
                     self.carry_out(effects);
                 }
@@ -145,6 +146,8 @@ impl Engine {
             failure.rendered = Some(self.config_errors.join("\n"));
             return Err(failure.hint("mend the file, then agentbox reload"));
         };
+        // What an ended task has left behind must not stand beside its next run, nor outlive its removal.
+        self.note_lingering();
         let (steps, ending, effects) = self.machine.reload(config, self.clock.now(), Timestamp::now());
         let ending = ending.into_iter().filter_map(|key| self.target(key)).collect();
         self.publish_names();

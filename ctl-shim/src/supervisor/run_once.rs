@@ -89,11 +89,36 @@ fn part(context: &mut Context, bytes: &[u8]) {
     context.update(bytes);
 }
 
-/// Content of a file, target of a link, nothing of a directory.
+/// Content of a file, names and content below a directory, target of a link (and its content, where that is a file).
 fn content(context: &mut Context, path: &Path) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot read input {}: {error}", path.display());
-    let kind = path.metadata().map_err(failed)?;
-    if kind.is_file() {
+    let mut kind = path.symlink_metadata().map_err(failed)?;
+    if kind.is_symlink() {
+        part(
+            context,
+            std::fs::read_link(path)
+                .map_err(failed)?
+                .as_os_str()
+                .as_encoded_bytes(),
+        );
+        match path.metadata() {
+            Ok(target) if target.is_file() => kind = target,
+            // Dangling, or a directory whose content may be anywhere: the link is all there is to say.
+            _ => return Ok(()),
+        }
+    }
+    if kind.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(failed)?;
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        paths.sort();
+        for path in paths {
+            part(context, path.as_os_str().as_encoded_bytes());
+            content(context, &path)?;
+        }
+    } else if kind.is_file() {
         let mut file = std::fs::File::open(path).map_err(failed)?;
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -151,5 +176,26 @@ mod tests {
             ..question
         };
         assert_eq!(changed.decide(), Decision::Run);
+    }
+
+    #[test]
+    fn directories_and_dangling_links_count_as_what_they_hold() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("sub/deep")).unwrap();
+        std::fs::write(root.path().join("sub/deep/file"), "1").unwrap();
+        std::os::unix::fs::symlink("nowhere", root.path().join("sub/link")).unwrap();
+        let question = Question {
+            inputs: vec!["sub".to_owned()],
+            creates: Vec::new(),
+            ..question(root.path())
+        };
+        question.mark().unwrap();
+        assert_eq!(question.decide(), Decision::PassOver);
+        std::fs::write(root.path().join("sub/deep/file"), "2").unwrap();
+        assert_eq!(question.decide(), Decision::Run);
+        question.mark().unwrap();
+        std::fs::remove_file(root.path().join("sub/link")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", root.path().join("sub/link")).unwrap();
+        assert_eq!(question.decide(), Decision::Run);
     }
 }

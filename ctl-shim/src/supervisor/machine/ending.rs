@@ -7,6 +7,8 @@
 //!       others are left ─► Ending
 //! ```
 
+use std::collections::HashSet;
+
 use super::{Active, Effect, Ending, Health, Key, Machine, Next, Phase, Run, StopCause, is_task};
 use crate::process::reap::Exit;
 
@@ -17,6 +19,7 @@ impl Machine {
             return;
         };
         slot.lingering = false;
+        slot.forgive(now);
         let pid = if outcome.is_some() { None } else { slot.pid() };
         let kill_at = Some(now + slot.stop_timeout());
         self.enter(
@@ -72,14 +75,7 @@ impl Machine {
                 }
             }
             Phase::Alive(run) if run.pid == pid => {
-                let lasted = now.saturating_sub(run.since);
-                if slot
-                    .unit
-                    .service()
-                    .is_some_and(|service| lasted > service.backoff.max)
-                {
-                    slot.failures = 0;
-                }
+                slot.forgive(now);
                 slot.reason = None;
                 self.record_outcome(key, outcome);
                 // What a task leaves behind is what it was for (a daemon it started); it ends with the next run
@@ -197,15 +193,13 @@ impl Machine {
             };
             match slot.phase {
                 Phase::Alive(_) | Phase::Checking { .. } => {
-                    let name = slot.unit.name.clone();
-                    if !self.dependents(&name).any(super::Slot::has_processes) {
+                    if !self.is_still_needed(key) {
                         self.end(key, Next::Stop, now);
                     }
                 }
                 Phase::Ending(_) => {}
                 _ if slot.lingering => {
-                    let name = slot.unit.name.clone();
-                    if !self.dependents(&name).any(super::Slot::has_processes) {
+                    if !self.is_still_needed(key) {
                         self.end(key, Next::Stop, now);
                     }
                 }
@@ -217,5 +211,26 @@ impl Machine {
             self.announced = true;
             self.effects.push_back(Effect::ShutdownComplete);
         }
+    }
+
+    /// Whether a unit that has processes needs this one, directly or through others: a service may need a task that
+    /// has long ended, and that task a database.
+    fn is_still_needed(&self, key: Key) -> bool {
+        let mut seen = HashSet::from([key]);
+        let mut next = vec![key];
+        while let Some(key) = next.pop() {
+            let Some(slot) = self.slots.get(&key) else {
+                continue;
+            };
+            for dependent in self.dependents(&slot.unit.name) {
+                if dependent.has_processes() {
+                    return true;
+                }
+                if seen.insert(dependent.key) {
+                    next.push(dependent.key);
+                }
+            }
+        }
+        false
     }
 }

@@ -110,6 +110,7 @@ impl Machine {
             // A need that has failed is for its owner to mend; the request says so.
             Phase::Failed | Phase::Crashed | Phase::Skipped if !asked => return,
             Phase::Pending | Phase::Waiting => {}
+            _ if slot.lingering => self.end(key, Next::Start, now),
             _ => {
                 slot.automatic = false;
                 if asked {

@@ -308,6 +308,15 @@ impl Slot {
             })
     }
 
+    /// Forgets former failures, where the present run has lasted longer than the longest delay.
+    pub fn forgive(&mut self, now: Active) {
+        if let (Phase::Alive(run), Some(service)) = (&self.phase, self.unit.service())
+            && now.saturating_sub(run.since) > service.backoff.max
+        {
+            self.failures = 0;
+        }
+    }
+
     /// The present delay before a restart.
     pub fn delay(&self) -> Duration {
         let backoff = self

@@ -522,6 +522,60 @@ fn shutdown_goes_against_the_needs_and_includes_running_tasks() {
 }
 
 #[test]
+fn shutdown_sees_needs_through_a_task_that_has_ended() {
+    let mut world = World::new([
+        a_service("db", &[]),
+        a_task("migrate", &["db"]),
+        a_service("web", &["migrate"]),
+    ]);
+    world.exit("migrate", 0);
+    world.input(Input::Shutdown);
+    assert_eq!(world.states(), "db running, migrate done, web stopping");
+    world.ends("web", Exit::Code(0), false);
+    assert_eq!(world.state("db"), "stopping");
+}
+
+#[test]
+fn what_a_task_left_behind_never_stands_beside_its_next_run_or_outlives_its_removal() {
+    let mut world = World::new([a_task("daemon", &[])]);
+    let key = world.key("daemon");
+    world.exit("daemon", 1);
+    world.machine.note_lingering(key);
+    world.start("daemon");
+    assert_eq!(world.log, ["spawn daemon", "signal daemon"]);
+    world.input(Input::TreeGone { key });
+    assert_eq!(world.log, ["spawn daemon", "signal daemon", "spawn daemon"]);
+    world.exit("daemon", 0);
+    world.machine.note_lingering(key);
+    let mut changed = a_task("daemon", &[]);
+    changed.launch = Launch::Shell("other".to_owned());
+    world.reload([changed]);
+    assert_eq!(&world.log[3..], ["signal daemon"]);
+    world.input(Input::TreeGone { key });
+    world.exit("daemon", 0);
+    world.machine.note_lingering(key);
+    world.reload([]);
+    assert_eq!(&world.log[4..], ["spawn daemon", "signal daemon"]);
+    world.input(Input::TreeGone { key });
+    assert!(world.machine.all_slots().next().is_none());
+}
+
+#[test]
+fn a_long_run_that_its_probe_ended_resets_the_delay_too() {
+    let mut world = World::new([unit("web", &[], UnitKind::Service(probed(OnTimeout::Kill)))]);
+    for _ in 0..3 {
+        world.wait(61.0);
+        world.exit("web", 0);
+        let Phase::Backoff { until, .. } = world.machine.find("web").unwrap().phase else {
+            panic!()
+        };
+        assert_eq!((until - world.now).as_millis(), 500);
+        world.now = until;
+        world.input(Input::Tick);
+    }
+}
+
+#[test]
 fn what_a_task_left_behind_ends_with_the_box_and_it_stays_done() {
     let mut world = World::new([a_task("postgres", &[])]);
     world.ends("postgres", Exit::Code(0), true);
