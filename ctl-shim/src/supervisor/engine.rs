@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::clock::{Clock, SHORT_SLEEP};
@@ -19,9 +19,7 @@ use super::record::Recorder;
 use super::requests::Open;
 use super::shared::{Command, Shared};
 use super::{Options, settings};
-use crate::config::model::Check;
 use crate::failure::Failure;
-use crate::report::Event;
 use crate::time::Timestamp;
 
 /// How often a tree that is being ended is looked at, where no exit brings the news.
@@ -39,6 +37,13 @@ pub(super) enum Message {
         key: Key,
         /// The run.
         pid: u32,
+    },
+    /// The success of a task could not be remembered.
+    NotMarked {
+        /// The task.
+        unit: String,
+        /// Why.
+        reason: String,
     },
     /// `run_once` has been looked at.
     Decided {
@@ -68,16 +73,16 @@ pub(super) struct Engine {
     /// What is wrong with the configuration file, rendered; the units are those of the last good one.
     pub(super) config_errors: Vec<String>,
     pub(super) options: Rc<Options>,
-    shared: Rc<Shared>,
-    messages: mpsc::UnboundedSender<Message>,
-    probes: HashMap<Key, AbortHandle>,
-    forwarder: Forwarder,
-    recorder: Recorder,
-    journal_error: Option<String>,
-    box_name: Option<String>,
+    pub(super) shared: Rc<Shared>,
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) probes: HashMap<Key, AbortHandle>,
+    pub(super) forwarder: Forwarder,
+    pub(super) recorder: Recorder,
+    pub(super) journal_error: Option<String>,
+    pub(super) box_name: Option<String>,
     /// What is still to be carried out, in order.
     effects: VecDeque<Effect>,
-    finished: bool,
+    pub(super) finished: bool,
 }
 
 /// What the engine is made of.
@@ -154,6 +159,9 @@ impl Engine {
                 Wake::Command(command) => self.command(command),
                 Wake::Message(Message::ProbePassed { key, pid }) => {
                     self.input(Input::ProbePassed { key, pid })
+                }
+                Wake::Message(Message::NotMarked { unit, reason }) => {
+                    self.launcher.note_unmarked(&unit, &reason);
                 }
                 Wake::Message(Message::Decided { key, decision }) => {
                     self.input(Input::Decided { key, decision })
@@ -293,96 +301,6 @@ impl Engine {
         self.answer_open();
     }
 
-    fn perform(&mut self, effect: Effect) -> Option<Input> {
-        match effect {
-            Effect::Spawn(key) => {
-                let slot = self.machine.slot(key)?;
-                // It may have been stopped while it waited for its turn.
-                if slot.phase != Phase::Launching {
-                    return None;
-                }
-                let result = self.launcher.start(key, &slot.unit);
-                return Some(Input::Spawned { key, result });
-            }
-            Effect::Decide(key) => {
-                let slot = self.machine.slot(key)?;
-                let decision = self.launcher.decide(key, &slot.unit, &self.messages)?;
-                return Some(Input::Decided { key, decision });
-            }
-            Effect::Signal(key) => {
-                let signal = self
-                    .machine
-                    .slot(key)?
-                    .unit
-                    .service()
-                    .map_or(libc_sigterm(), |service| service.stop_signal);
-                self.launcher.signal(key, signal);
-                let leader_gone = |slot: &super::machine::Slot| slot.pid().is_none();
-                if self.machine.slot(key).is_some_and(leader_gone) && !self.launcher.has_processes(key) {
-                    return Some(Input::TreeGone { key });
-                }
-            }
-            Effect::Kill(key) => self.launcher.kill(key),
-            Effect::Probe(key) => self.begin_probe(key),
-            Effect::EndProbe(key) => {
-                self.launcher.end_match(key);
-                if let Some(task) = self.probes.remove(&key) {
-                    task.abort();
-                }
-            }
-            Effect::MarkDone(key) => {
-                let slot = self.machine.slot(key)?;
-                self.launcher.mark_done(&slot.unit);
-            }
-            Effect::Tell(event) => self.tell(*event),
-            Effect::Forget(key) => self.launcher.forget(key),
-            Effect::ShutdownComplete => self.finished = true,
-        }
-        None
-    }
-
-    fn begin_probe(&mut self, key: Key) {
-        let Some(slot) = self.machine.slot(key) else {
-            return;
-        };
-        let Some(pid) = slot.pid() else { return };
-        let Some(probe) = slot.unit.service().and_then(|service| service.ready_when.clone()) else {
-            return;
-        };
-        if let Check::LogMatch { pattern } = &probe.check {
-            self.launcher.begin_match(key, pid, pattern, &self.messages);
-            return;
-        }
-        let messages = self.messages.clone();
-        let task = spawn_local(async move {
-            super::probe::until_passed(&probe).await;
-            // The engine outlives its probes.
-            let _ = messages.send(Message::ProbePassed { key, pid });
-        });
-        if let Some(former) = self.probes.insert(key, task.abort_handle()) {
-            former.abort();
-        }
-    }
-
-    fn tell(&mut self, mut event: Event) {
-        event.box_name.clone_from(&self.box_name);
-        let result = self.shared.journal.borrow_mut().append(&event);
-        self.journal_error = result
-            .err()
-            .map(|error| format!("cannot write the event journal: {error}"));
-        self.recorder.touch();
-        self.shared.event_told.notify_waiters();
-    }
-
-    /// Leads `:80` where it belongs now.
-    fn forward(&mut self) {
-        let port = self.machine.slots().find_map(|slot| {
-            let expose = slot.unit.service()?.expose?;
-            slot.is_good().then_some(expose.port)
-        });
-        self.forwarder.lead_to(port);
-    }
-
     fn record_if_due(&mut self) {
         if self.recorder.is_due() {
             let (sequence, report) = (self.machine.sequence(), self.report());
@@ -425,10 +343,6 @@ async fn sleep_until(planned: Option<Instant>) {
         Some(planned) => tokio::time::sleep_until(planned).await,
         None => std::future::pending().await,
     }
-}
-
-const fn libc_sigterm() -> i32 {
-    nix::sys::signal::Signal::SIGTERM as i32
 }
 
 /// The failure for a unit that does not exist.

@@ -209,34 +209,40 @@ impl Launcher {
         match self.question(unit) {
             Ok(Some(question)) => {
                 let messages = messages.clone();
-                // Inputs may be large; reading them must not hold up the supervisor.
-                let decide = move || {
-                    let _ = messages.send(Message::Decided {
-                        key,
-                        decision: question.decide(),
-                    });
-                };
-                match std::thread::Builder::new().stack_size(256 * 1024).spawn(decide) {
-                    Ok(_) => None,
-                    Err(error) => Some(Decision::Failed(format!("cannot look at run_once: {error}"))),
-                }
+                let deciding = aside(move || {
+                    let decision = question.decide();
+                    let _ = messages.send(Message::Decided { key, decision });
+                });
+                deciding.err().map(Decision::Failed)
             }
             Ok(None) => Some(Decision::Run),
             Err(reason) => Some(Decision::Failed(reason)),
         }
     }
 
-    /// Remembers a task's success, where it has `run_once`.
-    pub(super) fn mark_done(&mut self, unit: &Unit) {
+    /// Remembers a task's success, where it has `run_once`. What goes wrong comes as a message.
+    pub(super) fn mark_done(&mut self, unit: &Unit, messages: &mpsc::UnboundedSender<Message>) {
+        let name = unit.name.clone();
+        let messages = messages.clone();
         let result = match self.question(unit) {
-            Ok(Some(question)) => question.mark(),
+            // Inputs may be large; reading them must not hold up the supervisor.
+            Ok(Some(question)) => aside(move || {
+                if let Err(reason) = question.mark() {
+                    let _ = messages.send(Message::NotMarked { unit: name, reason });
+                }
+            }),
             Ok(None) => Ok(()),
             Err(reason) => Err(reason),
         };
         if let Err(reason) = result {
-            self.troubles
-                .insert(unit.name.clone(), format!("run_once of {}: {reason}", unit.name));
+            self.note_unmarked(&unit.name, &reason);
         }
+    }
+
+    /// Shows that a task's success could not be remembered.
+    pub(super) fn note_unmarked(&mut self, unit: &str, reason: &str) {
+        self.troubles
+            .insert(unit.to_owned(), format!("run_once of {unit}: {reason}"));
     }
 
     fn question(&self, unit: &Unit) -> Result<Option<Question>, String> {
@@ -362,6 +368,15 @@ impl Launcher {
         errors.sort();
         errors
     }
+}
+
+/// Does something that may take long on a thread of its own.
+fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let builder = std::thread::Builder::new().stack_size(256 * 1024);
+    builder
+        .spawn(work)
+        .map(drop)
+        .map_err(|error| format!("cannot look at run_once: {error}"))
 }
 
 fn denied(processes: &[tree::Process]) -> Option<String> {

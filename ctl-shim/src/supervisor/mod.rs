@@ -13,6 +13,7 @@
 
 mod answer;
 mod clock;
+mod effects;
 mod engine;
 mod forward;
 pub mod journal;

@@ -25,8 +25,13 @@ use crate::protocol::WINDOW;
 use crate::protocol::frame::{self, Frame, FrameKind};
 use crate::protocol::message::{Answer, Item, Reply, Request};
 
-/// Connections served at once; more wait in the socket's backlog.
+/// Connections served at once; more are closed.
 const MAX_CONNECTIONS: usize = 256;
+/// How many of them may be those of users other than root: they cannot lock out the host.
+const MAX_OTHERS: usize = 64;
+/// Status tables that are made or wait to be read, on one connection: a client that asks and does not read costs no
+/// more than these.
+const MAX_TABLES: usize = 4;
 /// Requests under way on one connection; more are refused.
 const MAX_REQUESTS: usize = 256;
 /// Frames queued for one connection.
@@ -40,7 +45,9 @@ pub(super) async fn serve(listener: UnixListener, shared: Rc<Shared>) {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
-        if shared.connections.get() >= MAX_CONNECTIONS {
+        let root = stream.peer_cred().is_ok_and(|peer| peer.uid() == 0);
+        let limit = if root { MAX_CONNECTIONS } else { MAX_OTHERS };
+        if shared.connections.get() >= limit {
             continue;
         }
         shared.connections.set(shared.connections.get() + 1);
@@ -81,6 +88,7 @@ async fn read_requests(
     running: &Running,
     shared: &Rc<Shared>,
 ) -> io::Result<()> {
+    let tables = Rc::new(Semaphore::new(MAX_TABLES));
     while let Some(frame) = frame::read(reader).await? {
         let id = frame.id;
         match frame.kind {
@@ -96,9 +104,16 @@ async fn read_requests(
                     stream.finish(Err(refusal)).await;
                     continue;
                 }
-                let (shared, ended) = (Rc::clone(shared), Rc::clone(running));
+                let (shared, ended, tables) = (Rc::clone(shared), Rc::clone(running), Rc::clone(&tables));
                 let task = spawn_local(async move {
-                    let result = match serde_json::from_slice::<Request>(&frame.payload) {
+                    let request = serde_json::from_slice::<Request>(&frame.payload);
+                    drop(frame);
+                    // Held until the answer is on its way.
+                    let _table = match &request {
+                        Ok(Request::Status) => tables.acquire().await.ok(),
+                        _ => None,
+                    };
+                    let result = match request {
                         Ok(request) => answer::answer(request, &stream, &shared).await,
                         Err(error) => Err(Failure::failed("cannot understand the request")
                             .because(&error)
