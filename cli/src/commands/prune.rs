@@ -53,21 +53,28 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         for half in &leftovers.half_made {
             lifecycle::remove(&docker, &half.container_id, &half.id).await?;
         }
-        for volume in &leftovers.volumes {
-            docker.remove_volume(volume).await?;
+        let mut volumes = Vec::new();
+        for volume in leftovers.volumes {
+            match docker.remove_volume(&volume).await {
+                Ok(()) => volumes.push(volume),
+                // The engine makes the volumes of a container before it lists the container: a box is being made
+                // beside us, and the volume is its own.
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         if context.json {
             context.ui.json(&Removed {
                 half_made: leftovers.half_made.iter().map(|half| half.id.as_str()).collect(),
-                volumes: &leftovers.volumes,
+                volumes: &volumes,
             })?;
-        } else if leftovers.is_empty() {
+        } else if leftovers.half_made.is_empty() && volumes.is_empty() {
             context.ui.status("there is nothing to remove");
         } else {
             context.ui.status(&format!(
                 "removed {} half-made boxes and {} volumes",
                 leftovers.half_made.len(),
-                leftovers.volumes.len()
+                volumes.len()
             ));
         }
         Ok(Exit::SUCCESS)

@@ -112,7 +112,7 @@ async fn run_task(task: String, force: bool, stream: &Stream, shared: &Shared) -
         follow: true,
         ..LogRange::default()
     };
-    let mut reader = open(&[task.clone()], &range, shared)?;
+    let mut reader = open(std::slice::from_ref(&task), &range, shared)?;
     let running = ask(shared, Ask::RunTask { task, force });
     tokio::pin!(running);
     let answer = loop {
