@@ -27,6 +27,9 @@ use crate::time::Timestamp;
 /// How often a tree that is being ended is looked at, where no exit brings the news.
 const TREE_POLL: Duration = Duration::from_millis(50);
 
+/// How long effects are carried out before requests and exits get their turn.
+const TURN: Duration = Duration::from_millis(2);
+
 /// What tasks of the supervisor tell the engine.
 #[derive(Debug)]
 pub(super) enum Message {
@@ -52,6 +55,8 @@ enum Wake {
     Children,
     Shutdown,
     Time,
+    /// Effects are left from before.
+    More,
 }
 
 /// The supervisor's heart.
@@ -70,6 +75,8 @@ pub(super) struct Engine {
     recorder: Recorder,
     journal_error: Option<String>,
     box_name: Option<String>,
+    /// What is still to be carried out, in order.
+    effects: VecDeque<Effect>,
     finished: bool,
 }
 
@@ -101,6 +108,7 @@ impl Engine {
             recorder: parts.recorder,
             journal_error: None,
             box_name: parts.box_name,
+            effects: VecDeque::new(),
             finished: false,
         }
     }
@@ -137,6 +145,7 @@ impl Engine {
                 _ = terminate.recv() => Wake::Shutdown,
                 _ = interrupt.recv() => Wake::Shutdown,
                 () = sleep_until(planned) => Wake::Time,
+                () = tokio::task::yield_now(), if !self.effects.is_empty() => Wake::More,
             };
             if let Some(planned) = planned {
                 self.clock.woke(planned.into_std(), std::time::Instant::now());
@@ -151,6 +160,7 @@ impl Engine {
                 }
                 Wake::Children => self.reap(),
                 Wake::Shutdown => self.shut_down(),
+                Wake::More => self.carry_out(VecDeque::new()),
                 Wake::Time => {
                     self.look_at_ending_trees();
                     self.input(Input::Tick);
@@ -264,12 +274,19 @@ impl Engine {
         self.carry_out(effects);
     }
 
+    /// Carries out effects in order. Many spawns in a row take a while: after each, when [`TURN`] is over, others
+    /// get their turn, and the loop comes back for the rest.
     pub(super) fn carry_out(&mut self, effects: VecDeque<Effect>) {
-        let mut effects = effects;
-        while let Some(effect) = effects.pop_front() {
-            let answer = self.perform(effect);
-            if let Some(input) = answer {
-                effects.extend(self.machine.handle(input, self.clock.now(), Timestamp::now()));
+        let begin = std::time::Instant::now();
+        self.effects.extend(effects);
+        while let Some(effect) = self.effects.pop_front() {
+            let spawned = matches!(effect, Effect::Spawn(_));
+            if let Some(input) = self.perform(effect) {
+                let follow_up = self.machine.handle(input, self.clock.now(), Timestamp::now());
+                self.effects.extend(follow_up);
+            }
+            if spawned && begin.elapsed() > TURN {
+                break;
             }
         }
         self.forward();
@@ -280,6 +297,10 @@ impl Engine {
         match effect {
             Effect::Spawn(key) => {
                 let slot = self.machine.slot(key)?;
+                // It may have been stopped while it waited for its turn.
+                if slot.phase != Phase::Launching {
+                    return None;
+                }
                 let result = self.launcher.start(key, &slot.unit);
                 return Some(Input::Spawned { key, result });
             }

@@ -93,7 +93,7 @@ pub enum Decision {
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Spawn the unit's command; answered by [`Input::Spawned`] before any other input.
+    /// Spawn the unit's command, unless its phase is no longer [`Phase::Launching`]; answered by [`Input::Spawned`].
     Spawn(Key),
     /// Look at the task's `run_once`; answered by [`Input::Decided`].
     Decide(Key),

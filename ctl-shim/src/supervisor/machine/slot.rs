@@ -30,7 +30,7 @@ pub enum Phase {
         /// Process of the check command.
         pid: Option<u32>,
     },
-    /// A spawn was asked for and answers before any other input. → `Alive`, `Backoff`, `Crashed`, `Failed`.
+    /// A spawn was asked for. → `Stopped`, `Alive`, `Backoff`, `Crashed`, `Failed`.
     Launching,
     /// Its process runs. → `Ending`, or what follows an exit.
     Alive(Run),

@@ -4,22 +4,28 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 
+use super::Attempt;
 use crate::config::HttpTarget;
 
 /// Longest status line and headers that are read.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Whether the answer has the status that counts. A port that is closed costs only a connection attempt.
-pub(super) async fn passes(target: &HttpTarget, expect_status: Option<u16>) -> bool {
-    match status(target).await {
-        Ok(status) => expect_status.map_or((200..300).contains(&status), |expected| status == expected),
-        Err(_) => false,
+/// One attempt. While the port is closed it is only a connection attempt.
+pub(super) async fn attempt(target: &HttpTarget, expect_status: Option<u16>) -> Attempt {
+    let Ok(stream) = super::connect(Some(&target.host), target.port).await else {
+        return Attempt::Closed;
+    };
+    match status(target, stream).await {
+        Ok(status) if expect_status.map_or((200..300).contains(&status), |expected| status == expected) => {
+            Attempt::Passed
+        }
+        _ => Attempt::Otherwise,
     }
 }
 
-async fn status(target: &HttpTarget) -> io::Result<u16> {
-    let stream = super::connect(Some(&target.host), target.port).await?;
+async fn status(target: &HttpTarget, stream: TcpStream) -> io::Result<u16> {
     if !target.https {
         return exchange(target, stream).await;
     }
