@@ -1,6 +1,6 @@
 //! Starting and stopping whole boxes, idempotent, in every state a box can be in.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
@@ -228,6 +228,11 @@ pub async fn unpause(docker: &Docker, info: &BoxInfo) -> Result<(), Failure> {
     }
 }
 
+/// How long another process may take to remove a box that two remove at once.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(30);
+/// Time between two looks at whether it has.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
+
 /// Removes everything of a box: its container, running or not, and its volumes.
 ///
 /// # Errors
@@ -235,8 +240,18 @@ pub async fn unpause(docker: &Docker, info: &BoxInfo) -> Result<(), Failure> {
 pub async fn remove(docker: &Docker, container: &str, id: &str) -> Result<(), Failure> {
     docker.remove_container(container).await?;
     let own = format!("{}={id}", label::ID);
+    let limit = Instant::now() + REMOVAL_LIMIT;
     for volume in docker.list_volumes(&own, false).await? {
-        docker.remove_volume(&volume.name).await?;
+        // Where another process is removing the container too (two `prune`, or one beside a `create`), the engine
+        // tells us no more than that, and the volume is in use until it is done.
+        loop {
+            match docker.remove_volume(&volume.name).await {
+                Err(error) if error.is_conflict() && Instant::now() < limit => {
+                    tokio::time::sleep(REMOVAL_PAUSE).await;
+                }
+                result => break result?,
+            }
+        }
     }
     Ok(())
 }

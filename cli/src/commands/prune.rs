@@ -54,10 +54,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             lifecycle::remove(&docker, &half.container_id, &half.id).await?;
         }
         let mut volumes = Vec::new();
-        for volume in &leftovers.volumes {
-            match docker.remove_volume(volume).await {
-                Ok(()) => volumes.push(volume.clone()),
-                // In use after all: its box has been made meanwhile, or is being removed by somebody else.
+        for volume in leftovers.volumes {
+            match docker.remove_volume(&volume).await {
+                Ok(()) => volumes.push(volume),
+                // The engine makes the volumes of a container before it lists the container: a box is being made
+                // beside us, and the volume is its own.
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -67,7 +68,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 half_made: leftovers.half_made.iter().map(|half| half.id.as_str()).collect(),
                 volumes: &volumes,
             })?;
-        } else if leftovers.is_empty() {
+        } else if leftovers.half_made.is_empty() && volumes.is_empty() {
             context.ui.status("there is nothing to remove");
         } else {
             context.ui.status(&format!(
