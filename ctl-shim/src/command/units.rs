@@ -122,9 +122,14 @@ pub(super) async fn run_task(arguments: &RunTaskArguments, context: &Context) ->
                 return Ok(0);
             }
             Part::Done(Answer::Task { state, reason, .. }) => {
+                let verb = if state == TaskState::Failed {
+                    "failed".to_owned()
+                } else {
+                    format!("is {state}")
+                };
                 let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
                 return Err(
-                    Failure::failed(format!("task \"{}\" is {state}{reason}", arguments.task))
+                    Failure::failed(format!("task \"{}\" {verb}{reason}", arguments.task))
                         .hint(format!("agentbox-ctl logs {}", arguments.task)),
                 );
             }

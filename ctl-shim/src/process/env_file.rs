@@ -4,10 +4,10 @@
 //! at ` #`; in single quotes it is taken as it is, in double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are
 //! replaced, and in either it may span lines. Nothing is expanded: `$HOME` stays `$HOME`.
 
-use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
+
+use super::regular;
 
 /// Largest file that is read, in bytes.
 const SIZE_LIMIT: u64 = 1 << 20;
@@ -18,29 +18,11 @@ const SIZE_LIMIT: u64 = 1 << 20;
 /// `FILE: why` where it cannot be read, `FILE:LINE: what is wrong` where it cannot be understood.
 pub fn read(path: &Path) -> Result<Option<Vec<(String, String)>>, String> {
     let wrong = |why: String| format!("{}: {why}", path.display());
-    // A pipe without a writer must not keep us waiting.
-    let opened = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK)
-        .open(path);
-    let file = match opened {
-        Ok(file) => file,
+    let bytes = match regular::read(path, SIZE_LIMIT) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(error.to_string())),
     };
-    match file.metadata() {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(metadata) if metadata.is_dir() => return Err(wrong("it is a directory".to_owned())),
-        Ok(_) => return Err(wrong("it is not a regular file".to_owned())),
-        Err(error) => return Err(wrong(error.to_string())),
-    }
-    let mut bytes = Vec::new();
-    file.take(SIZE_LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| wrong(error.to_string()))?;
-    if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(wrong(format!("it is larger than {SIZE_LIMIT} bytes")));
-    }
     match String::from_utf8(bytes) {
         Ok(text) => parse(&text, &path.display().to_string()).map(Some),
         Err(_) => Err(wrong("it is not UTF-8".to_owned())),

@@ -14,6 +14,7 @@ pub mod env_file;
 pub mod environment;
 pub mod place;
 pub mod reap;
+pub mod regular;
 mod scan;
 pub mod signals;
 pub mod spawn;

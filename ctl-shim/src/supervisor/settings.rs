@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::config::{self, Config, LoadOptions};
+use crate::process::regular;
 
 /// A configuration file, read.
 pub(super) struct Read {
@@ -17,7 +18,7 @@ pub(super) struct Read {
 /// Reads and validates a file. One that is missing is an empty configuration.
 pub(super) fn read(options: &super::Options) -> Read {
     let path = &options.config;
-    let bytes = match std::fs::read(path) {
+    let bytes = match regular::read(path, config::SIZE_LIMIT as u64) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {

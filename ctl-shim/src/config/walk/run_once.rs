@@ -37,7 +37,10 @@ impl<'d, 's> Walker<'d, 's> {
         for pair in &pairs {
             let field = pair.field(&part);
             match pair.key {
-                "inputs" => inputs = self.texts_or_none(&field, "an entry of inputs"),
+                "inputs" => {
+                    inputs = self.texts_or_none(&field, "an entry of inputs");
+                    self.check_globs(&field, inputs.as_deref().unwrap_or_default());
+                }
                 "creates" => creates = self.texts_or_none(&field, "an entry of creates"),
                 "check" => check = self.command(&field),
                 _ => self.unknown_key(pair, keys::RUN_ONCE, &part),
@@ -83,5 +86,16 @@ impl<'d, 's> Walker<'d, 's> {
             return None;
         }
         Some(texts)
+    }
+
+    fn check_globs(&mut self, field: &Field<'d, 's, '_>, patterns: &[String]) {
+        for pattern in patterns {
+            if let Err(error) = glob::Pattern::new(pattern) {
+                self.problem(
+                    field.node.place,
+                    format!("\"{pattern}\" in {field} is not a glob: {}", error.msg),
+                );
+            }
+        }
     }
 }
