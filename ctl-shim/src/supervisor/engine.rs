@@ -139,6 +139,8 @@ impl Engine {
         let mut children = install(SignalKind::child())?;
         let mut terminate = install(SignalKind::terminate())?;
         let mut interrupt = install(SignalKind::interrupt())?;
+        // The terminal of a supervisor in the foreground was closed: its units must not stay behind.
+        let mut hangup = install(SignalKind::hangup())?;
         // Children that ended before the handler was there.
         self.reap();
         while !self.finished {
@@ -149,6 +151,7 @@ impl Engine {
                 _ = children.recv() => Wake::Children,
                 _ = terminate.recv() => Wake::Shutdown,
                 _ = interrupt.recv() => Wake::Shutdown,
+                _ = hangup.recv() => Wake::Shutdown,
                 () = sleep_until(planned) => Wake::Time,
                 () = tokio::task::yield_now(), if !self.effects.is_empty() => Wake::More,
             };

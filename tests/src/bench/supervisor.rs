@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agentbox_ctl::report::{TaskState, UnitsReport};
 
@@ -196,10 +196,12 @@ time.sleep(1000)
     let report = daemon.wait();
     let delays = (0..SERVICES)
         .map(|service| {
-            let opened =
-                std::fs::read_to_string(daemon.workspace().join(format!("opened-{}", 42000 + service)))
-                    .expect("the service wrote when it opened its port");
-            let opened: u64 = opened.parse().expect("milliseconds");
+            let path = daemon.workspace().join(format!("opened-{}", 42000 + service));
+            // The service writes after it has opened its port, and may be seen ready before it has.
+            let opened: u64 = agentbox_tests::wait_for("the time of opening", Duration::from_secs(5), || {
+                let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+                text.parse().map_err(|_| format!("`{text}`"))
+            });
             let ready = report.services[usize::from(service)]
                 .ready_at
                 .expect("it is ready");
