@@ -120,7 +120,17 @@ pub async fn create(
                 lost.push(name);
                 observed = interrupt.guard(boxes::observe(docker)).await?;
             }
-            Err(Miss::NameTaken) => break Err(create::taken(&name).into()),
+            Err(Miss::NameTaken) => {
+                // Seldom somebody else's container, which no command of ours knows as a box.
+                let now = interrupt.guard(boxes::observe(docker)).await?;
+                let known = now.boxes.iter().any(|other| other.name == name);
+                break Err(if known {
+                    create::taken(&name)
+                } else {
+                    create::taken_by_a_stranger(&name)
+                }
+                .into());
+            }
         }
     };
     // What could not be swept now is swept later.

@@ -24,11 +24,12 @@ impl Project {
     /// A directory that does not exist.
     pub fn find(directory: &Path) -> Result<Self, Failure> {
         let directory = directory.canonicalize().map_err(|error| {
-            Failure::failed(format!(
+            Failure::usage(format!(
                 "cannot open the project directory {}",
                 directory.display()
             ))
             .because(&error)
+            .hint("--project takes a directory that exists")
         })?;
         if !directory.is_dir() {
             return Err(Failure::usage(format!(

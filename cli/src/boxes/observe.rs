@@ -96,6 +96,8 @@ pub struct Observation {
     pub boxes: Vec<BoxInfo>,
     /// Half-made ones.
     pub half_made: Vec<HalfMade>,
+    /// How many containers of ours the engine is removing just now; their volumes are still there.
+    pub going: usize,
 }
 
 /// Asks the engine, in one call.
@@ -112,7 +114,11 @@ fn sort_out(containers: Vec<ContainerSummary>) -> Observation {
     for container in containers {
         let value = |key: &str| container.labels.get(key).cloned().unwrap_or_default();
         let (id, box_name) = (value(label::ID), value(label::NAME));
-        if id.is_empty() || !name::is_valid(&box_name) || container.phase == ContainerPhase::Removing {
+        if id.is_empty() || !name::is_valid(&box_name) {
+            continue;
+        }
+        if container.phase == ContainerPhase::Removing {
+            observation.going += 1;
             continue;
         }
         if container.name != name::container(&box_name) {

@@ -1,7 +1,10 @@
 //! `agentbox prune`.
 
+use std::time::Duration;
+
 use agentbox_ctl::failure::Failure;
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 
 use super::on_runtime;
 use crate::Exit;
@@ -35,6 +38,11 @@ struct Removed<'a> {
     volumes: &'a [String],
 }
 
+/// How long removals that have begun may take; what is left after that is for the next prune.
+const REMOVALS: Duration = Duration::from_secs(10);
+/// Time between two looks at them.
+const REMOVALS_POLL: Duration = Duration::from_millis(50);
+
 /// Removes what nobody needs: half-made boxes whose maker is gone, volumes whose box is gone.
 ///
 /// # Errors
@@ -42,6 +50,7 @@ struct Removed<'a> {
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
+        await_removals(&docker).await?;
         // Volumes first: a box that is made between the two calls has its container before we look at those.
         let volumes = docker.list_volumes(label::ID, true).await?;
         let observed = boxes::observe(&docker).await?;
@@ -79,6 +88,15 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         }
         Ok(Exit::SUCCESS)
     })
+}
+
+/// Waits until the engine has finished the removals it has begun, so that the volumes they free are seen.
+async fn await_removals(docker: &Docker) -> Result<(), Failure> {
+    let deadline = Instant::now() + REMOVALS;
+    while boxes::observe(docker).await?.going > 0 && Instant::now() < deadline {
+        sleep(REMOVALS_POLL).await;
+    }
+    Ok(())
 }
 
 fn agreed(context: &Context, leftovers: &Leftovers) -> Result<bool, Failure> {

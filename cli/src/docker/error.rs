@@ -154,8 +154,9 @@ impl fmt::Display for DockerError {
             Self::Information(_) => formatter.write_str("cannot ask the engine about itself"),
             Self::DiskUsage(_) => formatter.write_str("cannot ask the engine what takes how much space"),
             Self::InspectContainer(name, _) => write!(formatter, "cannot inspect container `{name}`"),
-            Self::CreateContainer(name, _) => write!(formatter, "cannot create container `{name}`"),
-            Self::StartContainer(name, _) => write!(formatter, "cannot start container `{name}`"),
+            // The name is a temporary one and says nothing to anybody.
+            Self::CreateContainer(..) => formatter.write_str("cannot create the container"),
+            Self::StartContainer(..) => formatter.write_str("cannot start the container"),
             Self::StopContainer(name, _) => write!(formatter, "cannot stop container `{name}`"),
             Self::PauseContainer(name, _) => write!(formatter, "cannot pause container `{name}`"),
             Self::UnpauseContainer(name, _) => write!(formatter, "cannot unpause container `{name}`"),

@@ -86,6 +86,13 @@ pub fn taken(name: &str) -> Failure {
     ))
 }
 
+/// The failure for a name that a container has which is no box.
+pub fn taken_by_a_stranger(name: &str) -> Failure {
+    Failure::failed(format!("a container is called `agentbox-{name}` and is no box")).hint(format!(
+        "agentbox create -n ANOTHER-NAME, or docker rm agentbox-{name} where it is not needed"
+    ))
+}
+
 /// Checks that an image can be a box.
 ///
 /// # Errors
