@@ -1,6 +1,6 @@
 //! Names of units on a command line.
 
-use agentbox_ctl::failure::Failure;
+use agentbox_ctl::failure::{Failure, Kind};
 use agentbox_ctl::report::{UnitsReport, one_line};
 
 use crate::boxes::{self, BoxInfo};
@@ -8,6 +8,9 @@ use crate::project::Project;
 
 /// Puts the box's name into the supervisor's hints: it does not know what the host calls it, and writes `BOX`.
 pub fn name_box(mut failure: Failure, name: &str) -> Failure {
+    if failure.kind == Kind::NotFound {
+        failure.message = format!("box `{name}` has {}", failure.message);
+    }
     for hint in &mut failure.hints {
         if hint.starts_with("agentbox ") {
             *hint = hint.replace(" BOX", &format!(" {name}"));

@@ -196,8 +196,11 @@ impl From<DockerError> for Failure {
             _ => Kind::Failed,
         };
         let failure = Self::new(kind, error.to_string()).cause(error.cause().message.clone());
-        match kind {
-            Kind::EngineUnreachable => failure.hint("agentbox doctor"),
+        match &error {
+            DockerError::Unreachable { .. } => failure.hint("agentbox doctor"),
+            DockerError::CreateContainer(..) | DockerError::StartContainer(..) => {
+                failure.hint("check --image, --cpus, --memory, --cap-add and --network; agentbox doctor looks at the engine")
+            }
             _ => failure,
         }
     }

@@ -72,5 +72,5 @@ fn the_supervisors_failure_is_the_commands() {
         });
         wait(&ui, &client, "mybox", &Wanted::default()).await.unwrap_err()
     });
-    assert_eq!(failure, Failure::not_found("no unit `x`"));
+    assert_eq!(failure, Failure::not_found("box `mybox` has no unit `x`"));
 }

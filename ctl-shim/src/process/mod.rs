@@ -43,7 +43,7 @@ pub fn give_back_memory() {
         // never written, so dropping its pages loses nothing.
         unsafe {
             nix::libc::malloc_trim(0);
-            if begin % PAGE == 0 && end > begin {
+            if begin.is_multiple_of(PAGE) && end > begin {
                 nix::libc::madvise(
                     begin as *mut nix::libc::c_void,
                     end - begin,

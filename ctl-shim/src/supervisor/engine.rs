@@ -353,8 +353,12 @@ pub(super) fn unknown_unit<'a>(name: &str, known: impl Iterator<Item = &'a str>)
     let known: Vec<&str> = known.collect();
     let failure = Failure::not_found(format!("no unit \"{name}\""));
     if known.is_empty() {
-        failure.hint("agentbox.yaml defines no units: agentbox validate")
+        failure
+            .cause("agentbox.yaml defines no units")
+            .hint("agentbox validate")
     } else {
-        failure.hint(format!("units are: {}", known.join(", ")))
+        failure
+            .cause(format!("the units are {}", known.join(", ")))
+            .hint("agentbox status BOX")
     }
 }
