@@ -45,7 +45,8 @@ impl Project {
         let with_config = directory
             .ancestors()
             .take_while(|candidate| candidate.starts_with(last))
-            .find(|candidate| candidate.join(CONFIG_NAME).exists());
+            // A link that leads nowhere is a file that cannot be read, not one that is missing.
+            .find(|candidate| candidate.join(CONFIG_NAME).symlink_metadata().is_ok());
         Ok(Self {
             root: with_config.unwrap_or(last).to_owned(),
             has_config: with_config.is_some(),

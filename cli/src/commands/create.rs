@@ -17,6 +17,7 @@ use crate::project::Project;
 use crate::project_config;
 use crate::readiness::{self, Wanted};
 use crate::target::Channel;
+use crate::ui::one_line;
 
 /// Arguments of `create`.
 #[derive(Debug, clap::Args)]
@@ -120,7 +121,8 @@ fn report(context: &Context, made: &Made) -> Result<(), Failure> {
     let info = &made.info;
     context.ui.status(&format!(
         "box `{}` is running, made from {}",
-        info.name, info.project
+        info.name,
+        one_line(&info.project)
     ));
     if made.exposes
         && let Some(url) = &info.url

@@ -1,14 +1,21 @@
 //! A connection to the supervisor of a running box.
 
+use std::time::Duration;
+
 use agentbox_ctl::client::{Call, Client, connection_lost};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
+use agentbox_ctl::protocol::VERSION;
 use agentbox_ctl::protocol::message::{Answer, Request};
+use tokio::time::timeout;
 
 use super::refused;
 use crate::docker::{Docker, ExecOptions, KeptStderr};
 use crate::ui::one_line;
 use crate::units;
+
+/// How long a supervisor may take to say who it is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client, over `docker exec agentbox-ctl connect`.
 #[derive(Debug)]
@@ -36,11 +43,30 @@ impl Channel {
             .await
             .map_err(|error| refused(name, error))?;
         let (reader, writer, stderr) = stream.into_duplex();
-        Ok(Self {
+        let channel = Self {
             client: Client::new(reader, writer),
             stderr,
             name: name.to_owned(),
-        })
+        };
+        channel.greet().await?;
+        Ok(channel)
+    }
+
+    /// Makes sure that somebody answers who speaks our language.
+    async fn greet(&self) -> Result<(), Failure> {
+        let hint = format!("agentbox restart {}", self.name);
+        match timeout(PATIENCE, self.ask(&Request::Hello)).await {
+            Ok(Ok(Answer::Hello { protocol, .. })) if protocol.abs_diff(VERSION) <= 1 => Ok(()),
+            Ok(Ok(_)) => Err(Failure::failed(format!(
+                "the supervisor of box `{}` is of another release",
+                self.name
+            ))
+            .hint(hint)),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(
+                Failure::failed(format!("the supervisor of box `{}` does not answer", self.name)).hint(hint),
+            ),
+        }
     }
 
     /// Sends a request and waits for its answer.

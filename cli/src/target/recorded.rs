@@ -6,11 +6,12 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
-use agentbox_ctl::report::{Event, Record, UnitsReport};
+use agentbox_ctl::report::{Event, Record, UnitsReport, one_line};
 use futures_util::StreamExt;
 use tempfile::TempDir;
 
 use super::Target;
+use crate::docker::DockerError;
 
 /// Largest record of unit states that is read, in bytes.
 const RECORD_LIMIT: usize = 16 << 20;
@@ -21,29 +22,36 @@ const KEPT_EVENTS: usize = 10_000;
 /// Most bytes of logs that are downloaded: a disk that fills up helps nobody.
 const LOGS_LIMIT: u64 = 64 << 30;
 
+fn unreadable(why: &str) -> UnitsReport {
+    let error = format!("the recorded units cannot be read: {}", one_line(why));
+    UnitsReport {
+        errors: vec![error],
+        ..UnitsReport::default()
+    }
+}
+
 impl Target {
-    /// The units as the supervisor last recorded them; none where it never did.
+    /// The units as the supervisor last recorded them; none where it never did. A record that cannot be read is one of
+    /// the report's errors: what else is known of the box can still be shown.
     ///
     /// # Errors
-    /// A record that cannot be read.
+    /// An engine that cannot be reached.
     pub async fn recorded(&self) -> Result<UnitsReport, Failure> {
         let path = format!("{}/{}", paths::PRIVATE, paths::RECORD_NAME);
-        let content = self
+        let read = self
             .docker
             .read_file(&self.info.container_id, &path, RECORD_LIMIT)
-            .await?;
-        let Some(content) = content else {
-            return Ok(UnitsReport::default());
+            .await;
+        let content = match read {
+            Ok(Some(content)) => content,
+            Ok(None) => return Ok(UnitsReport::default()),
+            Err(error @ DockerError::Unreachable { .. }) => return Err(error.into()),
+            Err(error) => return Ok(unreadable(&error.cause().message)),
         };
-        let record: Record = serde_json::from_slice(&content).map_err(|error| {
-            Failure::failed(format!(
-                "the recorded units of box `{}` cannot be read",
-                self.info.name
-            ))
-            .because(&error)
-            .hint(format!("agentbox start {}", self.info.name))
-        })?;
-        Ok(well_named(record.units))
+        Ok(match serde_json::from_slice::<Record>(&content) {
+            Ok(record) => well_named(record.units),
+            Err(error) => unreadable(&error.to_string()),
+        })
     }
 
     /// The newest events of the box's journal, oldest first. Lines that are no events are passed over.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::report::is_unwanted;
 pub use agentbox_ctl::report::{one_line, strip_controls};
 use serde::Serialize;
 
@@ -151,7 +152,16 @@ impl Ui {
     pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value)
             .map_err(|error| Failure::failed("cannot encode the answer as JSON").because(&error))?;
-        self.line(&text)
+        // JSON leaves C1 controls and bidirectional overrides as they are; they may come from a box.
+        let mut safe = String::with_capacity(text.len());
+        for character in text.chars() {
+            if is_unwanted(character) {
+                safe.push_str(&format!("\\u{:04x}", u32::from(character)));
+            } else {
+                safe.push(character);
+            }
+        }
+        self.line(&safe)
     }
 
     /// A line about what happens, on stderr; nothing with `--quiet`.

@@ -9,7 +9,7 @@ mod table;
 
 pub use event::{Event, EventKind};
 pub use line::event_line;
-pub use plain::{one_line, strip_controls};
+pub use plain::{is_unwanted, one_line, strip_controls};
 pub use state::{ServiceState, TaskState, UnitState};
 pub use status::{Record, ServiceStatus, TaskStatus, UnitsReport};
 pub use table::{align, service_reason, status_table, task_reason};

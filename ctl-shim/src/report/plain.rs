@@ -40,7 +40,9 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(parts.join(" "))
 }
 
-fn is_unwanted(character: char) -> bool {
+/// Whether a character could do something to a terminal: controls and bidirectional overrides; line ends and tabs do
+/// nothing.
+pub fn is_unwanted(character: char) -> bool {
     (character.is_control() && !matches!(character, '\n' | '\t'))
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
