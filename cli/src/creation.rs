@@ -267,8 +267,10 @@ impl Attempt<'_> {
         if let Some(owner) = user::without_files(user) {
             return Ok(owner);
         }
-        // The promise spares a look into the container, which costs as much as a tenth of the whole.
-        if user == BASE_USER && self.image.labels.contains_key(label::IMAGE) {
+        // The promise spares a look into the container, which costs as much as a tenth of the whole. An image made from
+        // ours has its label too, and may have changed the user.
+        let ours = self.settings.image == image::DEFAULT && self.image.labels.contains_key(label::IMAGE);
+        if user == BASE_USER && ours {
             return Ok(BASE_OWNER);
         }
         let passwd = self

@@ -161,3 +161,12 @@ fn names_that_are_no_box_names_are_usage_errors() {
         project.run(&["create", &format!("--name={name}")]).expect_code(2);
     }
 }
+
+#[test]
+fn a_link_that_leads_nowhere_is_no_missing_file() {
+    let project = Project::without_engine();
+    std::os::unix::fs::symlink("/nonexistent", project.directory().join("agentbox.yaml"))
+        .expect("a link can be made");
+    project.run(&["validate"]).expect_code(2);
+    project.run(&["create"]).expect_code(2);
+}
