@@ -46,7 +46,15 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let cannot =
         |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(&error);
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+            return Ok(None);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(
+                Failure::usage(format!("{} is a link that leads nowhere", path.display()))
+                    .hint(format!("ls -l {}", path.display())),
+            );
+        }
         Err(error) => return Err(cannot(error)),
         // A device or a pipe could go on for ever.
         Ok(metadata) if !metadata.is_file() => {
