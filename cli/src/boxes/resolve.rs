@@ -54,7 +54,12 @@ pub fn find<'a>(boxes: &'a [BoxInfo], project: &Project, spec: Option<&str>) -> 
     if let Some(exact) = boxes.iter().find(|info| info.name == spec) {
         return Ok(exact);
     }
-    let index = spec.parse::<usize>().ok().and_then(|index| index.checked_sub(1));
+    // As `list` shows it: `001` is the beginning of an id.
+    let index = spec
+        .parse::<usize>()
+        .ok()
+        .filter(|index| index.to_string() == spec);
+    let index = index.and_then(|index| index.checked_sub(1));
     if let Some(info) = index.and_then(|index| own.get(index)) {
         return Ok(info);
     }
