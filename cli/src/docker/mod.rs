@@ -22,7 +22,7 @@ use agentbox_ctl::failure::Failure;
 
 pub use self::address::{EngineAddress, TlsChoice, Transport};
 pub use self::container::{
-    AttachedOutput, ContainerDetails, ContainerPhase, ContainerSpec, ContainerSummary, NamedVolume,
+    Attached, AttachedOutput, ContainerDetails, ContainerPhase, ContainerSpec, ContainerSummary, NamedVolume,
     PublishedPort, RestartPolicy,
 };
 pub use self::error::{Cause, DockerError};

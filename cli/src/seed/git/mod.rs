@@ -1,0 +1,276 @@
+//! A git project: its history, its index and its work tree, as three things that are sent one after the other.
+//!
+//! ```text
+//! rev-parse, config, for-each-ref ─► Repository ─► HEAD, config, packed-refs, index ─┐
+//!                                        │                                           ├─► stream
+//!                      git pack-objects ─┼─► pack ───────────────────────────────────┤
+//!                      git ls-files ─────┴─► files of the work tree ─────────────────┘
+//!                                               └─ a repository in it ─► the same again
+//! ```
+//!
+//! The git directory in the box is made here, file by file, so nothing can come along that was not named: no hook, no
+//! reflog, no other branch, no configuration beyond what [`config`] lets through.
+
+mod config;
+mod filters;
+mod pack;
+mod plan;
+mod tree;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use agentbox_ctl::failure::Failure;
+
+use self::filters::Stored;
+pub(super) use self::plan::{Repository, commit};
+pub(super) use self::tree::{blob, write as write_tree};
+use super::stream::{DIRECTORY_MODE, FILE_MODE, Sender, cannot_read};
+use crate::host_git::HostGit;
+
+/// Deepest nesting of repositories that is followed.
+const DEEPEST: usize = 16;
+/// The commit that a box forked from, as a ref of the box.
+const BASE_REF: &str = "refs/agentbox/base";
+
+/// Which branch a repository in the box is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Branch<'a> {
+    /// A fresh one for this box.
+    OfBox(&'a str),
+    /// The one it is on here.
+    Same,
+}
+
+/// Sends a repository with the work tree as it is now, below `target`. `skip` says which paths of the box are somebody
+/// else's to write.
+///
+/// # Errors
+/// A git that fails, a file that cannot be read, a stream that nobody reads any more.
+pub(super) fn write(
+    sender: &mut Sender<'_>,
+    repository: &Repository,
+    branch: Branch<'_>,
+    target: &Path,
+    skip: &dyn Fn(&Path) -> bool,
+) -> Result<(), Failure> {
+    write_history(sender, repository, branch, target)?;
+    let stored = Stored::find(repository)?;
+    let listed = Listing {
+        git: &repository.git,
+        root: &repository.root,
+        stored,
+    };
+    listed.write(sender, target, 0, skip)
+}
+
+/// Sends the git directory.
+pub(super) fn write_history(
+    sender: &mut Sender<'_>,
+    repository: &Repository,
+    branch: Branch<'_>,
+    target: &Path,
+) -> Result<(), Failure> {
+    let own = target.join(".git");
+    for directory in [
+        "",
+        "objects",
+        "objects/pack",
+        "refs",
+        "refs/heads",
+        "refs/tags",
+        "info",
+    ] {
+        let path = if directory.is_empty() {
+            own.clone()
+        } else {
+            own.join(directory)
+        };
+        sender.directory(&path, DIRECTORY_MODE)?;
+    }
+    let fresh = match branch {
+        Branch::OfBox(name) => Some(format!("refs/heads/agentbox/{name}")),
+        Branch::Same => repository.branch.clone(),
+    };
+    let mut small = |name: &str, content: &[u8]| sender.git_file(&own.join(name), FILE_MODE, content);
+    let head = match (&fresh, &repository.head) {
+        (Some(branch), _) => format!("ref: {branch}\n"),
+        (None, Some(commit)) => format!("{commit}\n"),
+        (None, None) => "ref: refs/heads/main\n".to_owned(),
+    };
+    small("HEAD", head.as_bytes())?;
+    small(
+        "config",
+        config::text(&repository.settings, &repository.object_format).as_bytes(),
+    )?;
+    small(
+        "packed-refs",
+        refs(repository, fresh.as_deref(), matches!(branch, Branch::OfBox(_))).as_bytes(),
+    )?;
+    for (name, content) in &repository.files {
+        small(name, content)?;
+    }
+    if let Some(shallow) = &repository.shallow {
+        small("shallow", shallow)?;
+    }
+    if let Some(index) = &repository.index {
+        let path = index.path();
+        let content = fs::read(&path).map_err(|error| cannot_read(&path, &error))?;
+        small("index", &content)?;
+    }
+    pack::write(sender, repository, &own)
+}
+
+/// The text of `packed-refs`: the branch in use, the fresh one, the tags, and where the box forked.
+fn refs(repository: &Repository, fresh: Option<&str>, is_box: bool) -> String {
+    let mut refs = repository.tags.clone();
+    if let Some(head) = &repository.head {
+        let mut add = |name: &str| refs.push((name.to_owned(), head.clone()));
+        if let Some(fresh) = fresh {
+            add(fresh);
+        }
+        if is_box {
+            add(BASE_REF);
+        }
+        // A branch called `agentbox` would stand in the way of `agentbox/…`.
+        let in_the_way = |name: &str| fresh.is_some_and(|fresh| fresh.starts_with(&format!("{name}/")));
+        if let Some(branch) = &repository.branch
+            && !in_the_way(branch)
+        {
+            add(branch);
+        }
+    }
+    refs.sort();
+    refs.dedup();
+    let mut text = "# pack-refs with: sorted \n".to_owned();
+    for (name, id) in refs {
+        text.push_str(&format!("{id} {name}\n"));
+    }
+    text
+}
+
+/// The files of a work tree that git knows or would add.
+pub(super) struct Listing<'a> {
+    git: &'a HostGit,
+    root: &'a Path,
+    stored: Stored,
+}
+
+impl<'a> Listing<'a> {
+    /// Those of a directory that may lie anywhere in a work tree.
+    pub(super) fn of_directory(git: &'a HostGit, root: &'a Path) -> Self {
+        Self {
+            git,
+            root,
+            stored: Stored::default(),
+        }
+    }
+
+    /// Sends them all.
+    pub(super) fn write(
+        &self,
+        sender: &mut Sender<'_>,
+        target: &Path,
+        depth: usize,
+        skip: &dyn Fn(&Path) -> bool,
+    ) -> Result<(), Failure> {
+        let mut listing = self
+            .git
+            .command([
+                "ls-files",
+                "-z",
+                "--cached",
+                "--others",
+                "--exclude-standard",
+                "--deduplicate",
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| HostGit::cannot_run(&error))?;
+        let printed = listing.stdout.take();
+        let mut contents = self.stored.contents(self.git)?;
+        sender.report.notes.extend(self.stored.note());
+        let result = printed
+            .into_iter()
+            .flat_map(|printed| BufReader::new(printed).split(0))
+            .try_for_each(|name| {
+                let name =
+                    name.map_err(|error| Failure::failed("cannot read what git lists").because(&error))?;
+                let inside = PathBuf::from(OsStr::from_bytes(&name));
+                // A repository that git does not look into ends with a slash.
+                let inside: PathBuf = inside.components().collect();
+                let target = target.join(&inside);
+                if skip(&target) {
+                    return Ok(());
+                }
+                if let Some(content) = contents.of(&name)? {
+                    if sender.parents(self.root, &inside, &target)? {
+                        sender.file(&target, content.mode, &content.bytes)?;
+                    }
+                    return Ok(());
+                }
+                self.one(sender, &inside, &target, depth, skip)
+            });
+        if result.is_err() {
+            // Its reader has gone; it is not worth waiting for what it would say.
+            let _ = listing.kill();
+        }
+        let ended = listing
+            .wait_with_output()
+            .map_err(|error| HostGit::cannot_run(&error))?;
+        result?;
+        if ended.status.success() {
+            Ok(())
+        } else {
+            Err(self.git.failed(&ended.stderr))
+        }
+    }
+
+    fn one(
+        &self,
+        sender: &mut Sender<'_>,
+        inside: &Path,
+        target: &Path,
+        depth: usize,
+        skip: &dyn Fn(&Path) -> bool,
+    ) -> Result<(), Failure> {
+        sender.path(self.root, inside, target)?;
+        let path = self.root.join(inside);
+        let is_repository = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+            && path.join(".git").symlink_metadata().is_ok();
+        if is_repository && sender.has_directory(&path) {
+            write_nested(sender, &path, target, depth + 1, skip)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends a repository that lies in another one, or in a project without git.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn write_nested(
+    sender: &mut Sender<'_>,
+    root: &Path,
+    target: &Path,
+    depth: usize,
+    skip: &dyn Fn(&Path) -> bool,
+) -> Result<(), Failure> {
+    if depth > DEEPEST {
+        sender.warn(format!("left out {}: it lies too deep", root.display()));
+        return Ok(());
+    }
+    let repository = Repository::of(root)?;
+    write_history(sender, &repository, Branch::Same, target)?;
+    let listing = Listing {
+        git: &repository.git,
+        root,
+        stored: Stored::find(&repository)?,
+    };
+    listing.write(sender, target, depth, skip)
+}
