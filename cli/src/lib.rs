@@ -11,6 +11,7 @@ pub mod commands;
 pub mod context;
 pub mod creation;
 pub mod docker;
+pub mod host_git;
 pub mod image;
 pub mod inspection;
 pub mod interrupt;
