@@ -69,15 +69,10 @@ pub fn quiet(directory: &Path) -> Result<Command, Failure> {
     listing.args(["config", "--name-only", "-z", "--get-regexp", r"^filter\."]);
     // It fails where there is none, and outside of a repository without any configuration.
     let listed = listing.output().map_err(|error| cannot_run(&error))?.stdout;
-    let mut drivers: Vec<&[u8]> = listed
-        .split(|byte| *byte == 0)
-        .filter_map(|key| {
-            let end = key.iter().rposition(|byte| *byte == b'.')?;
-            key.get("filter.".len()..end)
-        })
-        .collect();
-    drivers.sort_unstable();
-    drivers.dedup();
+    let drivers = listed.split(|byte| *byte == 0).filter_map(|key| {
+        let end = key.iter().rposition(|byte| *byte == b'.')?;
+        key.get("filter.".len()..end)
+    });
     let mut command = git(directory);
     // By variables, since a name may hold what `-c` takes for its own.
     let known = std::env::var("GIT_CONFIG_COUNT")
@@ -117,6 +112,22 @@ pub fn read(mut command: Command) -> Result<Vec<u8>, Failure> {
         return Ok(output.stdout);
     }
     Err(failed(&command, &output))
+}
+
+/// The commit of a name, where there is one.
+pub(super) fn commit(directory: &Path, name: &str) -> Option<String> {
+    line(
+        directory,
+        &["rev-parse", "--quiet", "--verify", &format!("{name}^{{commit}}")],
+    )
+}
+
+/// The output of a command that prints one line; `None` where it fails or prints nothing.
+pub(super) fn line(directory: &Path, arguments: &[&str]) -> Option<String> {
+    let mut command = git(directory);
+    command.args(arguments);
+    let text = String::from_utf8_lossy(&read(command).ok()?).trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 /// The failure of a git that ended badly.

@@ -2,13 +2,25 @@
 //!
 //! ```text
 //! directory ─► git status ─► paths ─► hash-object ─► record      (host: at the seeding; box: at `destroy`)
+//! workspace ─► inspect ─► Report, as JSON ─► host                (box)
+//!     └──────► scratch ─► diff, bundle ─► stdout ─► host         (box)
 //! ```
 //!
 //! Everything here only looks: no index is refreshed, no hook, filter or file system monitor runs, whatever the
 //! repository's configuration says.
 
 mod git;
+#[cfg(feature = "supervisor")]
+mod inspect;
+mod report;
+#[cfg(feature = "supervisor")]
+mod scratch;
 mod uncommitted;
 
 pub use self::git::{git, is_installed, quiet, read};
+#[cfg(feature = "supervisor")]
+pub use self::inspect::inspect;
+pub use self::report::{BASE, REFERENCES, Reference, Report, SEED_RECORD, Uncommitted};
+#[cfg(feature = "supervisor")]
+pub use self::scratch::{bundle, diff};
 pub use self::uncommitted::{changed_paths, is_same, uncommitted};

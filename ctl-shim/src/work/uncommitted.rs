@@ -7,13 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::git::{cannot_run, failed, git, os, quiet, read};
+use super::git::{cannot_run, commit, failed, git, os, quiet, read};
 use crate::failure::Failure;
 
 /// First line of a record.
 const HEAD_LINE: &[u8] = b"agentbox-uncommitted 1\n";
 /// What is written for content that cannot be read: never the same as anything, since it may have changed.
-const UNREADABLE: &str = "unreadable";
+const UNREADABLE: &str = "\tunreadable";
 /// How many files may vanish between `git status` and the reading of their content.
 const VANISHING: usize = 50;
 /// How deep repositories are looked for in repositories.
@@ -24,26 +24,24 @@ const DEPTH: usize = 4;
 ///
 /// ```text
 /// agentbox-uncommitted 1
-/// 100644 TAB <blob id> TAB <path>         100755 for an executable
-/// 120000 TAB <target> TAB <path>          a link
-/// 160000 TAB <commit id> TAB <path>       a repository or submodule; what is uncommitted in it follows
-/// absent TAB - TAB <path>                 deleted; `directory` where one is in its place
+/// <path> TAB 100644 TAB <blob id>         100755 for an executable
+/// <path> TAB 120000 TAB <target>          a link
+/// <path> TAB 160000 TAB <commit id>       a repository or submodule; what is uncommitted in it has lines of its own
+/// <path> TAB absent                       deleted; `directory` where one is in its place
 /// ```
 ///
-/// Tabs, line ends and backslashes in names are escaped. It tells nothing of the index: work that is staged, and then
-/// changed again, counts as it lies on the disk.
+/// In names everything that is not plain ASCII is escaped. It tells nothing of the index: work that is staged, and
+/// then changed again, counts as it lies on the disk.
 ///
 /// # Errors
 /// A directory that is no repository, a git that cannot be run or fails.
 pub fn uncommitted(directory: &Path) -> Result<Vec<u8>, Failure> {
-    let mut entries = Vec::new();
-    collect(directory, b"", 0, &mut entries)?;
-    entries.sort_unstable();
+    let mut lines = Vec::new();
+    collect(directory, b"", 0, &mut lines)?;
+    lines.sort_unstable();
     let mut record = HEAD_LINE.to_vec();
-    for (path, content) in entries {
-        record.extend_from_slice(content.as_bytes());
-        record.push(b'\t');
-        escape(&path, &mut record);
+    for line in lines {
+        record.extend_from_slice(line.as_bytes());
         record.push(b'\n');
     }
     Ok(record)
@@ -53,7 +51,7 @@ pub fn uncommitted(directory: &Path) -> Result<Vec<u8>, Failure> {
 pub fn is_same(one: &[u8], other: &[u8]) -> bool {
     let readable = !one
         .split(|byte| *byte == b'\n')
-        .any(|line| line.starts_with(UNREADABLE.as_bytes()));
+        .any(|line| line.ends_with(UNREADABLE.as_bytes()));
     readable && one.starts_with(HEAD_LINE) && one == other
 }
 
@@ -80,57 +78,44 @@ pub fn changed_paths(directory: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     Ok(paths.collect())
 }
 
-type Entry = (Vec<u8>, String);
-
-fn collect(directory: &Path, prefix: &[u8], depth: usize, entries: &mut Vec<Entry>) -> Result<(), Failure> {
+fn collect(directory: &Path, prefix: &[u8], depth: usize, lines: &mut Vec<String>) -> Result<(), Failure> {
     let mut files: Vec<(Vec<u8>, &'static str)> = Vec::new();
     for path in changed_paths(directory)? {
         let full = directory.join(os(&path));
-        let shown = [prefix, &path].concat();
-        let metadata = match fs::symlink_metadata(&full) {
-            Ok(metadata) => metadata,
-            Err(_) => {
-                entries.push((shown, "absent\t-".to_owned()));
-                continue;
-            }
-        };
-        let kind = metadata.file_type();
-        let content = if kind.is_file() {
-            // Git would stop at the first that it cannot read.
-            if File::open(&full).is_ok() {
-                let executable = metadata.permissions().mode() & 0o100 != 0;
-                files.push((path, if executable { "100755" } else { "100644" }));
-                continue;
-            }
-            format!("{UNREADABLE}\t-")
-        } else if kind.is_symlink() {
-            let mut target = Vec::new();
-            if let Ok(link) = fs::read_link(&full) {
-                escape(link.as_os_str().as_bytes(), &mut target);
-            }
-            // What is not UTF-8 is told apart by its bytes.
-            format!("120000\t{}", target.escape_ascii())
-        } else if !kind.is_dir() {
-            format!("{UNREADABLE}\t-")
-        } else if full.join(".git").symlink_metadata().is_err() {
-            "directory\t-".to_owned()
-        } else {
-            let inner = [&shown[..], b"/"].concat();
-            match head(&full) {
-                Some(commit) if depth < DEPTH && collect(&full, &inner, depth + 1, entries).is_ok() => {
-                    format!("160000\t{commit}")
+        let content = match fs::symlink_metadata(&full) {
+            Err(_) => "\tabsent".to_owned(),
+            Ok(metadata) if metadata.is_file() => {
+                // Git would stop at the first that it cannot read.
+                if File::open(&full).is_ok() {
+                    let executable = metadata.permissions().mode() & 0o100 != 0;
+                    files.push((path, if executable { "\t100755\t" } else { "\t100644\t" }));
+                    continue;
                 }
-                _ => format!("{UNREADABLE}\t-"),
+                UNREADABLE.to_owned()
+            }
+            Ok(metadata) if metadata.is_symlink() => match fs::read_link(&full) {
+                Ok(link) => format!("\t120000\t{}", link.as_os_str().as_bytes().escape_ascii()),
+                Err(_) => UNREADABLE.to_owned(),
+            },
+            Ok(metadata) if !metadata.is_dir() => UNREADABLE.to_owned(),
+            Ok(_) if full.join(".git").symlink_metadata().is_err() => "\tdirectory".to_owned(),
+            Ok(_) => {
+                let inner = [prefix, &path, b"/"].concat();
+                if depth < DEPTH && collect(&full, &inner, depth + 1, lines).is_ok() {
+                    format!("\t160000\t{}", head(&full))
+                } else {
+                    UNREADABLE.to_owned()
+                }
             }
         };
-        entries.push((shown, content));
+        lines.push(line(prefix, &path, &content));
     }
     let mut vanished = 0;
     let mut rest = files.as_slice();
     while !rest.is_empty() {
         let (ids, failure) = hash(directory, rest)?;
         for ((path, mode), id) in rest.iter().zip(&ids) {
-            entries.push(([prefix, path].concat(), format!("{mode}\t{id}")));
+            lines.push(line(prefix, path, mode) + id);
         }
         rest = rest.get(ids.len()..).unwrap_or_default();
         // The first without an id is the one that git stumbled over.
@@ -139,20 +124,20 @@ fn collect(directory: &Path, prefix: &[u8], depth: usize, entries: &mut Vec<Entr
             if vanished > VANISHING {
                 return Err(failure);
             }
-            entries.push(([prefix, path].concat(), format!("{UNREADABLE}\t-")));
+            lines.push(line(prefix, path, UNREADABLE));
             rest = others;
         }
     }
     Ok(())
 }
 
+fn line(prefix: &[u8], path: &[u8], content: &str) -> String {
+    format!("{}{}{content}", prefix.escape_ascii(), path.escape_ascii())
+}
+
 /// The commit that a repository is at; `-` before its first.
-fn head(directory: &Path) -> Option<String> {
-    let mut command = git(directory);
-    command.args(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"]);
-    let output = command.output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Some(if text.is_empty() { "-".to_owned() } else { text })
+fn head(directory: &Path) -> String {
+    commit(directory, "HEAD").unwrap_or_else(|| "-".to_owned())
 }
 
 /// Blob ids of files, in their order, up to the first that git cannot read; and git's complaint about that one.
@@ -199,17 +184,6 @@ fn quoted(path: &[u8]) -> Vec<u8> {
     }
     line.extend_from_slice(b"\"\n");
     line
-}
-
-fn escape(bytes: &[u8], into: &mut Vec<u8>) {
-    for byte in bytes {
-        match byte {
-            b'\n' => into.extend_from_slice(b"\\n"),
-            b'\t' => into.extend_from_slice(b"\\t"),
-            b'\\' => into.extend_from_slice(b"\\\\"),
-            byte => into.push(*byte),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -297,12 +271,12 @@ mod tests {
         };
         let expected = format!(
             "agentbox-uncommitted 1\n\
-             absent\t-\tdeleted\n\
-             100644\t{}\tedited\n\
-             120000\tsome\\\\twhere\tlink\n\
-             100644\t{}\tstaged\n\
-             100644\t{}\tsub/a\\nb \"c\\\\d\n\
-             100755\t{}\ttool\n",
+             deleted\tabsent\n\
+             edited\t100644\t{}\n\
+             link\t120000\tsome\\twhere\n\
+             staged\t100644\t{}\n\
+             sub/a\\nb \\\"c\\\\d\t100644\t{}\n\
+             tool\t100755\t{}\n",
             blob("edited"),
             blob("staged"),
             blob("sub/a\nb \"c\\d"),
@@ -338,7 +312,7 @@ mod tests {
         let record = record_of(root);
         assert_eq!(listing(root), before);
         assert!(
-            record.contains("\tedited\n") && !record.contains("\tkept\n"),
+            record.contains("\nedited\t") && !record.contains("\nkept\t"),
             "{record}"
         );
     }
@@ -353,7 +327,7 @@ mod tests {
         fs::write(inner.join("file"), "1").unwrap();
         let unborn = record_of(root);
         assert!(
-            unborn.contains("160000\t-\tinner\n") && unborn.contains("\tinner/file\n"),
+            unborn.contains("inner\t160000\t-\n") && unborn.contains("\ninner/file\t"),
             "{unborn}"
         );
         run(&inner, &["add", "-A"]);
@@ -361,11 +335,11 @@ mod tests {
         let clean = record_of(root);
         let commit = run(&inner, &["rev-parse", "HEAD"]);
         assert!(
-            clean.contains(&format!("160000\t{}\tinner\n", commit.trim())),
+            clean.contains(&format!("inner\t160000\t{}\n", commit.trim())),
             "{clean}"
         );
         fs::write(inner.join("file"), "2").unwrap();
-        assert!(record_of(root).contains("\tinner/file\n"));
+        assert!(record_of(root).contains("\ninner/file\t"));
         let source = root.to_str().unwrap().to_owned();
         let outer = tempfile::tempdir().unwrap();
         run(outer.path(), &["init", "-q"]);
@@ -373,7 +347,7 @@ mod tests {
         run(outer.path(), &["commit", "-q", "-m", "with a submodule"]);
         assert_eq!(record_of(outer.path()).as_bytes(), HEAD_LINE);
         fs::write(outer.path().join("module/edited"), "2").unwrap();
-        assert!(record_of(outer.path()).contains("\tmodule/edited\n"));
+        assert!(record_of(outer.path()).contains("\nmodule/edited\t"));
     }
 
     #[test]
@@ -383,13 +357,17 @@ mod tests {
         let name = std::ffi::OsString::from_vec(b"\xff\xfe".to_vec());
         fs::write(directory.path().join(name), "x").unwrap();
         let record = uncommitted(directory.path()).unwrap();
-        assert!(record.ends_with(b"\t\xff\xfe\n"));
+        assert!(
+            String::from_utf8(record)
+                .unwrap()
+                .contains("\n\\xff\\xfe\t100644\t")
+        );
         assert!(uncommitted(tempfile::tempdir().unwrap().path()).is_err());
     }
 
     #[test]
     fn what_cannot_be_read_is_never_the_same() {
-        let record = b"agentbox-uncommitted 1\nunreadable\t-\tx\n";
+        let record = b"agentbox-uncommitted 1\nx\tunreadable\n";
         assert!(!is_same(record, record));
         assert!(!is_same(b"", b""));
         assert!(is_same(HEAD_LINE, HEAD_LINE));
