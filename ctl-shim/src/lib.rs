@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The modules `config`, `graph`, `report`, `protocol`, `client`, `logs::reader` and `failure` build on every
-//! platform and know nothing of processes; the feature `supervisor` adds what runs inside a box.
+//! platform and know nothing of processes; `work` runs git on either side; the feature `supervisor` adds what runs inside a box.
 
 pub mod client;
 pub mod config;
@@ -24,6 +24,7 @@ pub mod paths;
 pub mod protocol;
 pub mod report;
 pub mod time;
+pub mod work;
 
 #[cfg(feature = "supervisor")]
 pub mod command;

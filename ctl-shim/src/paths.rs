@@ -28,3 +28,8 @@ pub const PUSHED: &str = "/var/lib/agentbox/private/agentbox.yaml.pushed";
 pub const PUSHED_NAME: &str = "agentbox.yaml.pushed";
 /// There while a new box waits for its project on the stdin of PID 1, inside [`PRIVATE`].
 pub const SEEDING: &str = "/var/lib/agentbox/private/seeding";
+/// Marker that makes the next start of the box one without units, inside [`PRIVATE`]: seconds since the Unix epoch until
+/// which it counts. The supervisor removes it.
+pub const WITHOUT_UNITS: &str = "/var/lib/agentbox/private/without-units";
+/// File name of [`WITHOUT_UNITS`], inside the private directory.
+pub const WITHOUT_UNITS_NAME: &str = "without-units";

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::work;
 use agentbox_ctl::paths::CONFIG_NAME;
 
 use super::stream::{FILE_MODE, Sender};
@@ -62,7 +63,7 @@ impl Source {
     /// A repository that git does not want to read, a reference that names no commit, or one without a repository (2).
     pub fn look(project: &Project, reference: Option<&str>) -> Result<Self, Failure> {
         let root = project.root.clone();
-        let with_git = project.in_git && HostGit::is_there();
+        let with_git = project.in_git && work::is_installed();
         let kind = if with_git {
             in_work_tree(&root, reference)?
         } else {
@@ -70,7 +71,7 @@ impl Source {
                 return Err(no_repository(project));
             }
             Kind::Directory {
-                with_git: !project.in_git && HostGit::is_there(),
+                with_git: !project.in_git && work::is_installed(),
                 in_git: project.in_git,
             }
         };
@@ -114,7 +115,7 @@ fn in_work_tree(root: &Path, reference: Option<&str>) -> Result<Kind, Failure> {
 
 /// Where the directory lies below its work tree's top level; empty for the top level itself.
 fn prefix(git: &HostGit) -> Result<String, Failure> {
-    let printed = git.output(["rev-parse", "--show-prefix"])?;
+    let printed = git.read(["rev-parse", "--show-prefix"])?;
     Ok(String::from_utf8_lossy(&printed)
         .trim_end_matches('\n')
         .trim_end_matches('/')

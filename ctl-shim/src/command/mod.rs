@@ -7,6 +7,7 @@ mod offline;
 mod output;
 mod session;
 mod units;
+mod work;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -97,6 +98,9 @@ enum Command {
     /// Run a command for a client outside of the box; its input is framed
     #[command(hide = true)]
     Session(session::SessionArguments),
+    /// Look at the repository in the workspace for a client outside of the box
+    #[command(hide = true)]
+    Work(work::WorkArguments),
 }
 
 /// What every command gets.
@@ -160,6 +164,7 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::Seed(arguments) => daemon::seed(&arguments, context).map(|()| 0),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
         Command::Session(arguments) => Ok(session::session(arguments)),
+        Command::Work(arguments) => work::work(&arguments, context),
     }
 }
 

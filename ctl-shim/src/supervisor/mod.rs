@@ -16,6 +16,7 @@ mod clock;
 mod effects;
 mod engine;
 mod forward;
+mod idle;
 pub mod journal;
 mod launch;
 mod lives;
@@ -115,7 +116,14 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
         restore::Restored::new()
     };
 
-    let read = settings::read(&options);
+    let read = if idle::is_asked_for(&private, options.resume) {
+        settings::Read {
+            config: None,
+            errors: vec!["error: started without units, to save the box's work".to_owned()],
+        }
+    } else {
+        settings::read(&options)
+    };
     let (commands, command_queue) = mpsc::channel(64);
     let (messages, message_queue) = mpsc::unbounded_channel();
     let sequence = journal.last();

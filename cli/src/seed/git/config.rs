@@ -19,7 +19,7 @@ const TAKEN: [&str; 8] = [
     "core.ignorecase",
 ];
 /// Which keys git is asked for; names of sections and keys come in lower case.
-const ASKED: &str = r"^(user\.(name|email)|core\.(autocrlf|eol|safecrlf|filemode|symlinks|ignorecase)|remote\..*\.url|filter\..*\.(clean|smudge|process))$";
+const ASKED: &str = r"^(user\.(name|email)|core\.(autocrlf|eol|safecrlf|filemode|symlinks|ignorecase)|remote\..*\.url|submodule\..*\.url|filter\..*\.(clean|smudge|process))$";
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Settings {
     pub(super) values: Vec<(String, String)>,
     /// Names of remotes and where they are, cleaned.
     pub(super) remotes: Vec<(String, String)>,
+    /// Names of the submodules in use and where they come from, cleaned; `None` is a place on this machine.
+    pub(super) submodules: Vec<(String, Option<String>)>,
     /// Names of filter drivers, such as `lfs`.
     pub(super) filters: Vec<String>,
 }
@@ -130,6 +132,12 @@ pub(super) fn text(settings: &Settings, object_format: &str) -> String {
             quoted(&format!("+refs/heads/*:refs/remotes/{name}/*"))
         );
     }
+    for (name, url) in &settings.submodules {
+        let _ = writeln!(text, "[submodule {}]\n\tactive = true", subsection(name));
+        if let Some(url) = url {
+            let _ = writeln!(text, "\turl = {}", quoted(url));
+        }
+    }
     text
 }
 
@@ -195,6 +203,7 @@ mod tests {
     #[test]
     fn only_what_is_known_to_be_harmless_is_written() {
         let printed = b"user.name\nA \"B\" \\C\0user.email\na@b\0core.autocrlf\ninput\0user.name\nD\0\
+            submodule.lib.url\n/home/me/lib\0submodule.web.url\nhttps://t@host/web\0\
             remote.origin.url\nhttps://x:y@host/a\0remote.here.url\n/home/me\0filter.lfs.clean\ngit-lfs clean\0\
             filter.lfs.smudge\ngit-lfs smudge\0core.filemode\0";
         let settings = choose(printed);
@@ -217,6 +226,11 @@ mod tests {
         [remote "origin"]
         	url = "https://host/a"
         	fetch = "+refs/heads/*:refs/remotes/origin/*"
+        [submodule "lib"]
+        	active = true
+        [submodule "web"]
+        	active = true
+        	url = "https://host/web"
         "#);
         assert_eq!(quoted("A \"B\" \\C\n"), r#""A \"B\" \\C\n""#);
     }

@@ -4,8 +4,7 @@
 //! has it: a pointer. Anything else would show there as changed, and be committed as what it must not be.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
-use std::process::Stdio;
+use std::io::Read;
 
 use agentbox_ctl::failure::Failure;
 
@@ -37,17 +36,17 @@ impl Stored {
             return Ok(Self::default());
         }
         let git = &repository.git;
-        let listed = git.output(["ls-files", "-z", "--cached"])?;
+        let listed = git.read(["ls-files", "-z", "--cached"])?;
         let filtered = filtered(git, drivers, listed)?;
         if filtered.is_empty() {
             return Ok(Self::default());
         }
         let changed: HashSet<Vec<u8>> = git
-            .output(["diff-files", "-z", "--name-only"])?
+            .read(["diff-files", "-z", "--name-only"])?
             .split(|byte| *byte == 0)
             .map(<[u8]>::to_vec)
             .collect();
-        let stages = git.output(["ls-files", "-z", "--stage"])?;
+        let stages = git.read(["ls-files", "-z", "--stage"])?;
         let mut stored = HashMap::new();
         for entry in stages.split(|byte| *byte == 0) {
             // mode id stage TAB path
@@ -111,42 +110,22 @@ impl Contents<'_> {
         let (Some(objects), Some((id, mode))) = (&mut self.objects, self.stored.0.get(path)) else {
             return Ok(None);
         };
-        objects.with(id, |content, size| {
-            if size > LIMIT {
-                return Err(Failure::failed(format!(
-                    "{} is stored by a filter and has {size} bytes",
-                    String::from_utf8_lossy(path)
-                )));
-            }
-            let mut bytes = Vec::new();
-            content
-                .read_to_end(&mut bytes)
-                .map_err(|error| Failure::failed("cannot read an object").because(&error))?;
-            Ok(Some(Content { mode: *mode, bytes }))
-        })
+        let bytes = objects.read(id, LIMIT)?;
+        Ok(Some(Content { mode: *mode, bytes }))
     }
 }
 
 /// Paths whose `filter` attribute names one of `drivers`.
 fn filtered(git: &HostGit, drivers: &[String], listed: Vec<u8>) -> Result<HashSet<Vec<u8>>, Failure> {
-    let cannot_run = |error: std::io::Error| HostGit::cannot_run(&error);
-    let mut child = git
-        .command(["check-attr", "-z", "--stdin", "filter"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(cannot_run)?;
-    let input = child.stdin.take();
-    // A thread, since both pipes fill up.
-    let writer = std::thread::spawn(move || input.map_or(Ok(()), |mut input| input.write_all(&listed)));
-    let output = child.wait_with_output().map_err(cannot_run)?;
-    let _ = writer.join();
-    if !output.status.success() {
-        return Err(git.failed(&output.stderr));
-    }
+    let command = git.command(["check-attr", "-z", "--stdin", "filter"]);
+    let mut answers = Vec::new();
+    git.stream(command, listed, |printed| {
+        printed
+            .read_to_end(&mut answers)
+            .map_err(|error| super::cannot_list(&error))
+    })?;
     // path NUL attribute NUL value NUL
-    let fields: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
+    let fields: Vec<&[u8]> = answers.split(|byte| *byte == 0).collect();
     Ok(fields
         .chunks_exact(3)
         .filter(|fields| drivers.iter().any(|driver| driver.as_bytes() == fields[2]))

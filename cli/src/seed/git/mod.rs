@@ -19,12 +19,12 @@ mod tree;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::work::{BASE, SEED_RECORD};
 
 use self::filters::Stored;
 pub(super) use self::plan::{Repository, commit};
@@ -34,8 +34,6 @@ use crate::host_git::HostGit;
 
 /// Deepest nesting of repositories that is followed.
 const DEEPEST: usize = 16;
-/// The commit that a box forked from, as a ref of the box.
-const BASE_REF: &str = "refs/agentbox/base";
 
 /// Which branch a repository in the box is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +112,11 @@ pub(super) fn write_history(
     for (name, content) in &repository.files {
         small(name, content)?;
     }
+    if let Branch::OfBox(_) = branch
+        && let Some(record) = &repository.record
+    {
+        small(SEED_RECORD, record)?;
+    }
     if let Some(shallow) = &repository.shallow {
         small("shallow", shallow)?;
     }
@@ -134,7 +137,7 @@ fn refs(repository: &Repository, fresh: Option<&str>, is_box: bool) -> String {
             add(fresh);
         }
         if is_box {
-            add(BASE_REF);
+            add(BASE);
         }
         // A branch called `agentbox` would stand in the way of `agentbox/…`.
         let in_the_way = |name: &str| fresh.is_some_and(|fresh| fresh.starts_with(&format!("{name}/")));
@@ -178,57 +181,36 @@ impl<'a> Listing<'a> {
         depth: usize,
         skip: &dyn Fn(&Path) -> bool,
     ) -> Result<(), Failure> {
-        let mut listing = self
-            .git
-            .command([
-                "ls-files",
-                "-z",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-                "--deduplicate",
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| HostGit::cannot_run(&error))?;
-        let printed = listing.stdout.take();
+        let command = self.git.command([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "--deduplicate",
+        ]);
         let mut contents = self.stored.contents(self.git)?;
         sender.report.notes.extend(self.stored.note());
-        let result = printed
-            .into_iter()
-            .flat_map(|printed| BufReader::new(printed).split(0))
-            .try_for_each(|name| {
-                let name =
-                    name.map_err(|error| Failure::failed("cannot read what git lists").because(&error))?;
-                let inside = PathBuf::from(OsStr::from_bytes(&name));
+        self.git.stream(command, Vec::new(), |listed| {
+            for name in BufReader::new(listed).split(0) {
+                let name = name.map_err(|error| cannot_list(&error))?;
                 // A repository that git does not look into ends with a slash.
-                let inside: PathBuf = inside.components().collect();
+                let inside: PathBuf = Path::new(OsStr::from_bytes(&name)).components().collect();
                 let target = target.join(&inside);
                 if skip(&target) {
-                    return Ok(());
+                    continue;
                 }
-                if let Some(content) = contents.of(&name)? {
-                    if sender.parents(self.root, &inside, &target)? {
-                        sender.file(&target, content.mode, &content.bytes)?;
+                match contents.of(&name)? {
+                    None => self.one(sender, &inside, &target, depth, skip)?,
+                    Some(content) => {
+                        if sender.parents(self.root, &inside, &target)? {
+                            sender.file(&target, content.mode, &content.bytes)?;
+                        }
                     }
-                    return Ok(());
                 }
-                self.one(sender, &inside, &target, depth, skip)
-            });
-        if result.is_err() {
-            // Its reader has gone; it is not worth waiting for what it would say.
-            let _ = listing.kill();
-        }
-        let ended = listing
-            .wait_with_output()
-            .map_err(|error| HostGit::cannot_run(&error))?;
-        result?;
-        if ended.status.success() {
+            }
             Ok(())
-        } else {
-            Err(self.git.failed(&ended.stderr))
-        }
+        })
     }
 
     fn one(
@@ -248,6 +230,10 @@ impl<'a> Listing<'a> {
         }
         Ok(())
     }
+}
+
+fn cannot_list(error: &io::Error) -> Failure {
+    Failure::failed("cannot read what git lists").because(error)
 }
 
 /// Sends a repository that lies in another one, or in a project without git.

@@ -1,9 +1,13 @@
 //! What a repository is like, asked once before anything is sent.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::work;
 use tempfile::TempDir;
 
 use super::config::{self, Settings};
@@ -43,6 +47,9 @@ pub(in crate::seed) struct Repository {
     pub(super) shallow: Option<Vec<u8>>,
     /// Ids of objects that only the index has.
     pub(super) staged: Vec<String>,
+    /// Its uncommitted work, as [`work::uncommitted`] records it; none where that fails, which only costs that nobody can
+    /// tell later whether the box has added any.
+    pub(super) record: Option<Vec<u8>>,
     /// A copy of its index without what only this machine can use.
     pub(super) index: Option<Index>,
 }
@@ -73,12 +80,16 @@ impl Repository {
     /// # Errors
     /// A repository that git does not want to read.
     pub(in crate::seed) fn of(root: &Path) -> Result<Self, Failure> {
+        let recording = {
+            let root = root.to_owned();
+            thread::spawn(move || work::uncommitted(&root).ok())
+        };
         let git = HostGit::new(root);
         let mut paths = vec!["rev-parse", "--is-shallow-repository", "--git-path", "shallow"];
         for file in TAKEN_FILES.iter().chain(&["index"]) {
             paths.extend(["--git-path", file]);
         }
-        let answers = text(git.output(&paths)?);
+        let answers = text(git.read(&paths)?);
         let mut answers = answers.lines();
         let is_shallow = answers.next() == Some("true");
         let mut next_path = || root.join(answers.next().unwrap_or_default());
@@ -102,6 +113,7 @@ impl Repository {
             shallow: if is_shallow { fs::read(shallow).ok() } else { None },
             staged: staged(&git, head.as_deref())?,
             index: copy_index(&git, &index)?,
+            record: recording.join().ok().flatten(),
             root: root.to_owned(),
             git,
             head,
@@ -126,18 +138,14 @@ impl Repository {
             .map(|name| text(name).lines().next().unwrap_or_default().to_owned())
             .filter(|name| name.starts_with("refs/heads/"));
         let index = Index::new()?;
-        let read = git
-            .command(["read-tree", &commit])
-            .env("GIT_INDEX_FILE", index.path())
-            .output()
-            .map_err(|error| HostGit::cannot_run(&error))?;
-        if !read.status.success() {
-            return Err(git.failed(&read.stderr));
-        }
+        let mut read = git.command(["read-tree", &commit]);
+        read.env("GIT_INDEX_FILE", index.path());
+        work::read(read)?;
         let mut repository = Self::of(root)?;
         repository.head = Some(commit);
         repository.branch = branch;
         repository.staged = Vec::new();
+        repository.record = Some(work::CLEAN.to_vec());
         repository.files.retain(|(name, _)| !name.starts_with("MERGE"));
         repository.index = Some(index);
         Ok(repository)
@@ -187,7 +195,7 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 fn tags(git: &HostGit) -> Result<Vec<(String, String)>, Failure> {
-    let printed = text(git.output(["for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"])?);
+    let printed = text(git.read(["for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"])?);
     Ok(printed
         .lines()
         .filter_map(|line| line.split_once(' '))
@@ -197,7 +205,7 @@ fn tags(git: &HostGit) -> Result<Vec<(String, String)>, Failure> {
 
 /// A git that does not know the question knows one format alone.
 fn object_format(git: &HostGit) -> String {
-    match git.output(["rev-parse", "--show-object-format"]) {
+    match git.read(["rev-parse", "--show-object-format"]) {
         Ok(format) => text(format).trim().to_owned(),
         Err(_) => "sha1".to_owned(),
     }
@@ -223,7 +231,7 @@ fn staged(git: &HostGit, head: Option<&str>) -> Result<Vec<String>, Failure> {
     };
     match head {
         Some(head) => {
-            let changed = git.output([
+            let changed = git.read([
                 "diff-index",
                 "--cached",
                 "--raw",
@@ -242,9 +250,9 @@ fn staged(git: &HostGit, head: Option<&str>) -> Result<Vec<String>, Failure> {
                     add(mode, id);
                 }
             }
-            stages(&git.output(["ls-files", "--unmerged", "-z"])?, &mut add);
+            stages(&git.read(["ls-files", "--unmerged", "-z"])?, &mut add);
         }
-        None => stages(&git.output(["ls-files", "--stage", "-z"])?, &mut add),
+        None => stages(&git.read(["ls-files", "--stage", "-z"])?, &mut add),
     }
     Ok(ids)
 }
@@ -271,14 +279,30 @@ fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
             return Err(Failure::failed(format!("cannot read {}", path.display())).because(&error));
         }
     }
-    let output = git
-        .command(["-c", "index.sparse=false", "update-index", "--force-write-index"])
+    // Objects that it makes on the way, as for the directories of a sparse index, are for the copy alone.
+    let objects = text(git.read(["rev-parse", "--git-path", "objects"])?);
+    let mut command = git.command(["-c", "index.sparse=false", "-c", "core.splitIndex=false"]);
+    command
+        .args(["-c", "core.untrackedCache=false", "update-index", "--force-write-index"])
         .env("GIT_INDEX_FILE", copy.path())
-        .output()
-        .map_err(|error| HostGit::cannot_run(&error))?;
-    if output.status.success() {
-        Ok(Some(copy))
-    } else {
-        Err(git.failed(&output.stderr))
+        .env("GIT_OBJECT_DIRECTORY", copy.directory.path().join("objects"))
+        .env(
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+            quoted(&git.directory().join(objects.trim_end_matches('\n'))),
+        );
+    work::read(command)?;
+    Ok(Some(copy))
+}
+
+/// A path for a variable that takes several, with a colon in between.
+fn quoted(path: &Path) -> OsString {
+    let mut quoted = vec![b'"'];
+    for byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            quoted.push(b'\\');
+        }
+        quoted.push(*byte);
     }
+    quoted.push(b'"');
+    OsString::from_vec(quoted)
 }

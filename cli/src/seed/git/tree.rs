@@ -1,17 +1,20 @@
 //! The files of a commit, from the objects alone: for boxes that fork from elsewhere than the work tree.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::work;
 use agentbox_ctl::protocol::seed::Modified;
 
 use crate::host_git::HostGit;
 use crate::seed::stream::{DIRECTORY_MODE, Sender};
+
+/// Longest target of a link, in bytes; no system has longer ones.
+const LINK_LIMIT: u64 = 64 << 10;
 
 /// A git that answers with the content of objects.
 pub(super) struct Objects {
@@ -32,7 +35,7 @@ impl Objects {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| HostGit::cannot_run(&error))?;
+            .map_err(|error| work::cannot_run(&error))?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(questions), Some(answers)) => Ok(Self {
                 child,
@@ -74,6 +77,27 @@ impl Objects {
     }
 }
 
+impl Objects {
+    /// The content of the object `id`.
+    ///
+    /// # Errors
+    /// An object that is missing, or longer than `limit` bytes.
+    pub(super) fn read(&mut self, id: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+        self.with(id, |content, size| {
+            if size > limit {
+                return Err(Failure::failed(format!(
+                    "object {id} has {size} bytes, more than {limit}"
+                )));
+            }
+            let mut bytes = Vec::new();
+            content
+                .read_to_end(&mut bytes)
+                .map_err(|error| Failure::failed(format!("cannot read object {id}")).because(&error))?;
+            Ok(bytes)
+        })
+    }
+}
+
 impl Drop for Objects {
     fn drop(&mut self) {
         // It ends with its questions; whether it does so well is nobody's concern any more.
@@ -93,7 +117,6 @@ pub(in crate::seed) fn write(
     skip: &dyn Fn(&Path) -> bool,
 ) -> Result<(), Failure> {
     let mut objects = Objects::open(git)?;
-    let mut made: HashSet<PathBuf> = HashSet::new();
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
@@ -101,60 +124,34 @@ pub(in crate::seed) fn write(
         seconds: now.as_secs(),
         nanoseconds: 0,
     };
-    let mut listing = git
-        .command(["ls-tree", "-r", "-t", "-z", "--full-tree", tree])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| HostGit::cannot_run(&error))?;
-    let printed = listing.stdout.take();
-    let result = printed
-        .into_iter()
-        .flat_map(|printed| BufReader::new(printed).split(0))
-        .try_for_each(|entry| {
-            let entry =
-                entry.map_err(|error| Failure::failed("cannot read what git lists").because(&error))?;
+    let command = git.command(["ls-tree", "-r", "-t", "-z", "--full-tree", tree]);
+    git.stream(command, Vec::new(), |listed| {
+        for entry in BufReader::new(listed).split(0) {
+            let entry = entry.map_err(|error| super::cannot_list(&error))?;
             let Some((mode, id, path)) = entry_of(&entry) else {
-                return Ok(());
+                continue;
             };
             if skip(path) {
-                return Ok(());
+                continue;
             }
             match mode {
-                // Directories, and submodules, whose objects are not here.
-                0o040_000 | 0o160_000 => {
-                    if made.insert(path.to_owned()) {
-                        sender.directory(path, DIRECTORY_MODE)?;
-                    }
-                    if mode == 0o160_000 {
-                        sender.warn(format!("left {} empty: it is a submodule", path.display()));
-                    }
-                    Ok(())
+                0o040_000 => sender.directory(path, DIRECTORY_MODE)?,
+                // Its objects are not here.
+                0o160_000 => {
+                    sender.directory(path, DIRECTORY_MODE)?;
+                    sender.warn(format!("left {} empty: it is a submodule", path.display()));
                 }
-                0o120_000 => objects.with(id, |content, _| {
-                    let mut target = Vec::new();
-                    content
-                        .read_to_end(&mut target)
-                        .map_err(|error| Failure::failed("cannot read a link").because(&error))?;
-                    sender.link(path, OsStr::from_bytes(&target))
-                }),
+                0o120_000 => {
+                    let target = objects.read(id, LINK_LIMIT)?;
+                    sender.link(path, OsStr::from_bytes(&target))?;
+                }
                 _ => objects.with(id, |content, _| {
                     sender.file_from(path, self::mode(mode), modified, content, path)
-                }),
+                })?,
             }
-        });
-    if result.is_err() {
-        let _ = listing.kill();
-    }
-    let ended = listing
-        .wait_with_output()
-        .map_err(|error| HostGit::cannot_run(&error))?;
-    result?;
-    if ended.status.success() {
+        }
         Ok(())
-    } else {
-        Err(git.failed(&ended.stderr))
-    }
+    })
 }
 
 /// Permissions of a file for the mode that git has for it.
@@ -182,21 +179,12 @@ pub(in crate::seed) fn blob(
     name: &str,
     limit: u64,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let listed = git.output(["ls-tree", "-z", "--full-tree", tree, "--", name])?;
+    let listed = git.read(["ls-tree", "-z", "--full-tree", tree, "--", name])?;
     let Some((mode, id, _)) = entry_of(listed.strip_suffix(b"\0").unwrap_or(&listed)) else {
         return Ok(None);
     };
     if !matches!(mode, 0o100_644 | 0o100_755 | 0o100_664) {
         return Err(Failure::usage(format!("{name} is no file in {tree}")));
     }
-    Objects::open(git)?.with(id, |content, size| {
-        if size > limit {
-            return Err(Failure::usage(format!("{name} is longer than {limit} bytes")));
-        }
-        let mut bytes = Vec::new();
-        content
-            .read_to_end(&mut bytes)
-            .map_err(|error| Failure::failed(format!("cannot read {name} from git")).because(&error))?;
-        Ok(Some(bytes))
-    })
+    Objects::open(git)?.read(id, limit).map(Some)
 }

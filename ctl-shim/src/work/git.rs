@@ -1,0 +1,158 @@
+//! Running git so that nothing of a repository's configuration is run by it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::failure::Failure;
+
+/// Variables that lead git to another repository, or make it run something. A hook, an alias or a shell may have
+/// left them in our environment.
+const FOREIGN: [&str; 17] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_ATTR_SOURCE",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+    "GIT_CONFIG",
+    "GIT_EXEC_PATH",
+    "GIT_LITERAL_PATHSPECS",
+];
+/// Lines of git's complaint that become causes.
+const COMPLAINTS: usize = 4;
+
+/// `git` of the search path, for the repository of `directory`: without hooks, without a file system monitor, without
+/// optional locks, so that looking leaves no trace, and without prompts. Filters are for [`quiet`].
+pub fn git(directory: &Path) -> Command {
+    let mut command = Command::new("git");
+    for variable in FOREIGN {
+        command.env_remove(variable);
+    }
+    command
+        .env("LC_ALL", "C")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .stdin(Stdio::null())
+        .arg("-C")
+        .arg(directory);
+    for setting in [
+        "core.hooksPath=/dev/null",
+        "core.fsmonitor=false",
+        "gc.auto=0",
+        "maintenance.auto=false",
+        "advice.addEmbeddedRepo=false",
+    ] {
+        command.arg("-c").arg(setting);
+    }
+    command.arg("--no-pager");
+    command
+}
+
+/// As [`git`], and no filter that the repository or the user has configured runs either: contents are as they lie on
+/// the disk.
+///
+/// # Errors
+/// A git that cannot be run.
+pub fn quiet(directory: &Path) -> Result<Command, Failure> {
+    let mut listing = git(directory);
+    listing.args(["config", "--name-only", "-z", "--get-regexp", r"^filter\."]);
+    // It fails where there is none, and outside of a repository without any configuration.
+    let listed = listing.output().map_err(|error| cannot_run(&error))?.stdout;
+    let drivers = listed.split(|byte| *byte == 0).filter_map(|key| {
+        let end = key.iter().rposition(|byte| *byte == b'.')?;
+        key.get("filter.".len()..end)
+    });
+    let mut command = git(directory);
+    // By variables, since a name may hold what `-c` takes for its own.
+    let known = std::env::var("GIT_CONFIG_COUNT")
+        .ok()
+        .and_then(|count| count.parse::<usize>().ok())
+        .unwrap_or(0);
+    let mut count = known;
+    for driver in drivers {
+        for (key, value) in [("clean", ""), ("process", ""), ("required", "false")] {
+            let name = [b"filter.", driver, b".", key.as_bytes()].concat();
+            command
+                .env(format!("GIT_CONFIG_KEY_{count}"), os(&name))
+                .env(format!("GIT_CONFIG_VALUE_{count}"), value);
+            count += 1;
+        }
+    }
+    if count > known {
+        command.env("GIT_CONFIG_COUNT", count.to_string());
+    }
+    Ok(command)
+}
+
+/// Whether there is a git to run.
+pub fn is_installed() -> bool {
+    let mut command = Command::new("git");
+    command.arg("--version").stdin(Stdio::null());
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// Runs a command of [`git`]'s to its end and gives what it wrote.
+///
+/// # Errors
+/// A git that cannot be run or fails, with what it said.
+pub fn read(mut command: Command) -> Result<Vec<u8>, Failure> {
+    let output = command.output().map_err(|error| cannot_run(&error))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(failed(&command, &output))
+}
+
+/// The commit of a name, where there is one.
+pub(super) fn commit(directory: &Path, name: &str) -> Option<String> {
+    line(
+        directory,
+        &["rev-parse", "--quiet", "--verify", &format!("{name}^{{commit}}")],
+    )
+}
+
+/// The output of a command that prints one line; `None` where it fails or prints nothing.
+pub(super) fn line(directory: &Path, arguments: &[&str]) -> Option<String> {
+    let mut command = git(directory);
+    command.args(arguments);
+    let text = String::from_utf8_lossy(&read(command).ok()?).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The failure of a git that ended badly: `command` is one of [`git`]'s.
+pub fn failed(command: &Command, output: &Output) -> Failure {
+    let verb = command
+        .get_args()
+        .skip_while(|argument| *argument != "--no-pager")
+        .nth(1)
+        .unwrap_or(OsStr::new(""));
+    let failure = Failure::failed(format!("git {} failed", verb.to_string_lossy()));
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .filter(|line| !line.is_empty())
+        .take(COMPLAINTS)
+        .fold(failure, Failure::cause)
+}
+
+/// The failure for a git that is not there or cannot be executed.
+pub fn cannot_run(error: &std::io::Error) -> Failure {
+    Failure::failed("cannot run git")
+        .because(error)
+        .hint("install git")
+}
+
+/// Bytes as the system has names.
+pub(super) fn os(bytes: &[u8]) -> &OsStr {
+    std::os::unix::ffi::OsStrExt::from_bytes(bytes)
+}

@@ -1,0 +1,131 @@
+//! Looking at the repository of a box, from inside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::git::{commit, git, is_installed, line, os, read};
+use super::report::{BASE, REFERENCES, Reference, Report, SEED_RECORD, Uncommitted};
+use super::uncommitted::{changed_paths, is_same, uncommitted};
+use crate::failure::Failure;
+
+/// Largest record of what a box was made with that is read, in bytes.
+const RECORD_LIMIT: u64 = 256 << 20;
+/// Most names of changed repositories inside that are told.
+const NESTED: usize = 20;
+
+/// Looks at the repository whose top level is `directory`.
+///
+/// # Errors
+/// A repository that git cannot read.
+pub fn inspect(directory: &Path) -> Result<Report, Failure> {
+    let mut report = Report {
+        git: is_installed(),
+        ..Report::default()
+    };
+    // One further up is another project's.
+    if !report.git || directory.join(".git").symlink_metadata().is_err() {
+        return Ok(report);
+    }
+    report.head = commit(directory, "HEAD");
+    report.base = commit(directory, BASE);
+    report.branch = line(directory, &["symbolic-ref", "--quiet", "HEAD"]);
+    let mut listing = git(directory);
+    listing.args([
+        "for-each-ref",
+        "--format=%(objectname) %(refname)",
+        &format!("--count={}", REFERENCES + 1),
+        "refs/heads",
+        "refs/tags",
+    ]);
+    report.references = String::from_utf8_lossy(&read(listing)?)
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(id, name)| Reference {
+            name: name.to_owned(),
+            id: id.to_owned(),
+        })
+        .collect();
+    let mut stash = git(directory);
+    stash.args([
+        "rev-list",
+        "--walk-reflogs",
+        "--ignore-missing",
+        "refs/stash",
+        "--",
+    ]);
+    // There is none, most of the time.
+    let stash = stash.output().map(|output| output.stdout).unwrap_or_default();
+    let own = String::from_utf8_lossy(&stash)
+        .lines()
+        .enumerate()
+        .map(|(number, id)| (format!("stash/{number}"), id.to_owned()))
+        .chain(
+            report
+                .head
+                .iter()
+                .filter(|_| report.branch.is_none())
+                .map(|head| ("head".to_owned(), head.clone())),
+        )
+        .map(|(name, id)| Reference {
+            name: format!("refs/agentbox/{name}"),
+            id,
+        })
+        .collect::<Vec<_>>();
+    report.references.extend(own);
+    report.more = report.references.len() > REFERENCES;
+    report.references.truncate(REFERENCES);
+    report.repository = true;
+
+    let changed = changed_paths(directory)?;
+    report.changes = changed.len();
+    report.nested = changed
+        .iter()
+        .filter(|path| directory.join(os(path)).join(".git").symlink_metadata().is_ok())
+        .map(|path| String::from_utf8_lossy(path).into_owned())
+        .chain(moved_submodules(directory, &report))
+        .take(NESTED)
+        .collect();
+    report.uncommitted = if changed.is_empty() {
+        Uncommitted::Nothing
+    } else if seed_record(directory)
+        .is_some_and(|seed| uncommitted(directory).is_ok_and(|record| is_same(&record, &seed)))
+    {
+        Uncommitted::Seeded
+    } else {
+        Uncommitted::New
+    };
+    Ok(report)
+}
+
+/// Submodules that are committed at another commit than where the box began: that commit may be only here.
+fn moved_submodules(directory: &Path, report: &Report) -> Vec<String> {
+    let (Some(base), Some(head)) = (&report.base, &report.head) else {
+        return Vec::new();
+    };
+    let mut command = git(directory);
+    command.args(["diff-tree", "-r", "--raw", "--no-renames", base, head]);
+    let listed = read(command).unwrap_or_default();
+    String::from_utf8_lossy(&listed)
+        .lines()
+        .filter(|line| line.get(8..14) == Some("160000"))
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(_, path)| path.to_owned())
+        .collect()
+}
+
+fn seed_record(directory: &Path) -> Option<Vec<u8>> {
+    let path = git_path(directory, SEED_RECORD).ok()?;
+    let metadata = fs::symlink_metadata(&path).ok()?;
+    if !metadata.is_file() || metadata.len() > RECORD_LIMIT {
+        return None;
+    }
+    fs::read(path).ok()
+}
+
+/// A path inside the repository's directory, wherever that is.
+pub(super) fn git_path(directory: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let mut command = git(directory);
+    command.args(["rev-parse", "--git-path", name]);
+    let path = read(command)?;
+    Ok(directory.join(os(path.strip_suffix(b"\n").unwrap_or(&path))))
+}
