@@ -9,6 +9,7 @@
 pub mod boxes;
 pub mod commands;
 pub mod context;
+pub mod copy;
 pub mod creation;
 pub mod docker;
 pub mod host_git;
