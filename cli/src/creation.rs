@@ -227,6 +227,7 @@ impl Attempt<'_> {
             config: self.config.bytes.clone(),
             placed: HashSet::new(),
             name: self.name.to_owned(),
+            meter: step.meter(),
         };
         let report = interrupt
             .guard(seeding::send(

@@ -16,7 +16,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use crate::docker::{Attached, Docker};
 use crate::lifecycle::{ReadyLine, ended_at_start};
 use crate::seed::{Content, Report, Source, pipe};
-use crate::ui::Ui;
+use crate::ui::{Meter, Ui, files_and_bytes, size};
 
 /// Everything that one box gets.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Parcel {
     pub placed: HashSet<PathBuf>,
     /// The box's name.
     pub name: String,
+    /// Shows how far it is.
+    pub meter: Meter,
 }
 
 /// Sends it; returns when the box has everything in place.
@@ -49,7 +51,7 @@ pub async fn send(
             config: parcel.config.as_deref(),
             placed: &parcel.placed,
         };
-        content.write(&parcel.name, writer)
+        content.write(&parcel.name, writer, parcel.meter)
     });
     let Attached { output, stdin } = attached;
     let mut feeding = std::pin::pin!(feed(stream, stdin));
@@ -122,7 +124,8 @@ pub fn tell(ui: &Ui, report: &Report, without_history: bool) {
         ui.status("the image has no git: the box has the files without their history");
     }
     ui.detail(&format!(
-        "copied {} files, {} bytes, and {} bytes of history",
-        report.files, report.bytes, report.history
+        "copied {}, and {} of history",
+        files_and_bytes(report.files, report.bytes),
+        size(report.history)
     ));
 }

@@ -14,6 +14,7 @@ use super::stream::{FILE_MODE, Sender};
 use super::{files, git};
 use crate::host_git::HostGit;
 use crate::project::Project;
+use crate::ui::Meter;
 
 /// What was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,12 +143,12 @@ pub struct Content<'a> {
 }
 
 impl Content<'_> {
-    /// Writes the stream for the box `name`.
+    /// Writes the stream for the box `name`; `meter` shows how far it is.
     ///
     /// # Errors
     /// A project that cannot be read; a reader that has gone, which is a failure too.
-    pub fn write(&self, name: &str, output: &mut dyn Write) -> Result<Report, Failure> {
-        let mut sender = Sender::new(output)?;
+    pub fn write(&self, name: &str, output: &mut dyn Write, meter: Meter) -> Result<Report, Failure> {
+        let mut sender = Sender::new(output, meter)?;
         let has_config = self.config.is_some();
         let skip = |path: &Path| (has_config && path == Path::new(CONFIG_NAME)) || self.placed.contains(path);
         let root = &self.source.root;

@@ -12,7 +12,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::seed::{Encoder, Modified, Record};
 
 use super::Report;
-use crate::ui::one_line;
+use crate::ui::{Meter, one_line};
 
 /// Most warnings that are kept.
 const WARNINGS: usize = 10;
@@ -26,15 +26,18 @@ pub(super) struct Sender<'a> {
     encoder: Encoder<&'a mut dyn Write>,
     /// Directories of this machine, by whether they are directories and no links. Those that are have been sent.
     directories: HashMap<PathBuf, bool>,
+    /// Shows how far it is.
+    meter: Meter,
     /// What was sent.
     pub(super) report: Report,
 }
 
 impl<'a> Sender<'a> {
-    pub(super) fn new(output: &'a mut dyn Write) -> Result<Self, Failure> {
+    pub(super) fn new(output: &'a mut dyn Write, meter: Meter) -> Result<Self, Failure> {
         Ok(Self {
             encoder: Encoder::new(output).map_err(|error| cannot_send(&error))?,
             directories: HashMap::new(),
+            meter,
             report: Report::default(),
         })
     }
@@ -154,6 +157,7 @@ impl<'a> Sender<'a> {
             mode: mode & 0o777,
             modified,
         })?;
+        self.meter.file();
         let count = self.content(content, name)?;
         self.report.files += 1;
         self.report.bytes += count;
@@ -204,10 +208,28 @@ impl<'a> Sender<'a> {
     }
 
     fn content(&mut self, content: impl Read, name: &Path) -> Result<u64, Failure> {
-        self.encoder.content(content).map_err(|error| match error {
+        let counted = Counted {
+            content,
+            meter: &self.meter,
+        };
+        self.encoder.content(counted).map_err(|error| match error {
             Ok(sending) => cannot_send(&sending),
             Err(reading) => cannot_read(name, &reading),
         })
+    }
+}
+
+/// Shows what is read.
+struct Counted<'a, R> {
+    content: R,
+    meter: &'a Meter,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(buffer)?;
+        self.meter.bytes(count as u64);
+        Ok(count)
     }
 }
 

@@ -59,6 +59,10 @@ fn choose(printed: &[u8]) -> Settings {
             if let Some(url) = without_secrets(value) {
                 settings.remotes.push((name.to_owned(), url));
             }
+        } else if let Some(name) = inner(key, "submodule.", ".url") {
+            settings.submodules.retain(|(other, _)| other != name);
+            let url = without_secrets(value);
+            settings.submodules.push((name.to_owned(), url));
         } else if let Some((name, _)) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.'))
             && !settings.filters.iter().any(|other| other == name)
         {
