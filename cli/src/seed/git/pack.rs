@@ -17,7 +17,7 @@ const ARGUMENTS: [&str; 8] = [
     "--delta-base-offset",
     "--window=0",
     "--compression=1",
-    "--missing=allow-any",
+    "--missing=allow-promisor",
 ];
 
 /// Sends what the box's refs and index need. Nothing where there is nothing.
@@ -36,6 +36,8 @@ pub(super) fn write(
     let command = repository.git.command(ARGUMENTS);
     repository
         .git
-        .stream(command, tips.into_bytes(), |pack| sender.pack(git_directory, pack))
+        .stream(command, tips.into_bytes(), |pack| {
+            sender.pack(git_directory, pack)
+        })
         .map_err(|failure| failure.hint("git fsck, where objects are missing"))
 }
