@@ -139,11 +139,11 @@ impl BoxSide<'_> {
 
     /// As a user writes it.
     fn show(&self, path: &str) -> String {
-        format!(
-            "{}:{}",
-            self.target.info.name,
-            shown::shown_bytes(path.as_bytes())
-        )
+        self.show_bytes(path.as_bytes())
+    }
+
+    fn show_bytes(&self, path: &[u8]) -> String {
+        format!("{}:{}", self.target.info.name, shown::shown_bytes(path))
     }
 
     async fn look_at(&self, path: &str) -> Result<Option<PathStat>, Failure> {

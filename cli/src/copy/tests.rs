@@ -444,13 +444,14 @@ fn holes_stay_holes() {
     assert_eq!(fs::read(host.destination().join("x")).unwrap(), content);
 }
 
-/// Packs a directory's tree as `x`.
+/// Packs a tree under a name, or what is in it.
 fn pack(source: &Path, name: Option<&str>) -> (Vec<u8>, Packed, Meter) {
     let mut bytes = Vec::new();
     let meter = Meter::new();
     let parcel = Parcel {
         source: source.to_owned(),
-        name: name.map(|name| name.as_bytes().to_vec()),
+        name: name.unwrap_or_default().as_bytes().to_vec(),
+        contents: name.is_none(),
         owner: Owner { user: 7, group: 8 },
         meter: meter.clone(),
     };
