@@ -48,7 +48,7 @@ pub(super) async fn copy(
     let docker = side.target.docker.clone();
     let container = side.container().to_owned();
     let downloading = async move {
-        let mut parts = docker.download(&container, &path);
+        let mut parts = docker.download_patiently(&container, &path);
         while let Some(part) = parts.next().await {
             match part {
                 Ok(bytes) => {

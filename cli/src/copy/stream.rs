@@ -104,7 +104,7 @@ pub(super) async fn out_of_box(
     };
     let mut bytes = 0;
     let writing = async {
-        let mut parts = side.target.docker.download(side.container(), &path);
+        let mut parts = side.target.docker.download_patiently(side.container(), &path);
         while let Some(part) = parts.next().await {
             let part = part?;
             ui.data_bytes(&part)?;
