@@ -366,6 +366,17 @@ fn a_box_that_cheats_reaches_nothing_outside_the_destination() {
         .run(&["cp", &format!("{name}:/etc/hostname"), "/dev/null"])
         .expect_code(1)
         .complains(&["is a device"]);
+    for path in ["/dev/null", "/proc/self", "/sys/x"] {
+        let reach = "a copy does not reach";
+        project
+            .run(&["cp", "mine", &format!("{name}:{path}")])
+            .expect_code(1)
+            .complains(&[reach]);
+        project
+            .run(&["cp", &format!("{name}:{path}"), "."])
+            .expect_code(1)
+            .complains(&[reach]);
+    }
     project
         .run(&["cp", "mine", &format!("{name}:/evil/pipe")])
         .expect_code(1);

@@ -179,6 +179,7 @@ fn look(from: &HerePath, follow: bool) -> Result<Source, Failure> {
 /// Looks at the destination and decides.
 async fn place(side: &BoxSide<'_>, from: &HerePath, source: &Source, to: &BoxPath) -> Result<Place, Failure> {
     let (at, stat) = side.follow(&to.path).await?;
+    side.check_reach(&at)?;
     let occupant = match stat.map(|stat| stat.kind) {
         None => Occupant::Nothing,
         Some(PathKind::Directory) => Occupant::Directory,
@@ -273,4 +274,8 @@ fn refused_upload(side: &BoxSide<'_>, error: DockerError, meter: &Meter) -> Fail
     Failure::failed(format!("cannot copy into box `{}`", side.target.info.name))
         .cause(error.cause().message.clone())
         .cause(format!("sent before that: {}", meter.summary()))
+        .hint(format!(
+            "mend what the engine names, then agentbox cp again; agentbox exec {} -- df -h tells the room",
+            side.target.info.name
+        ))
 }

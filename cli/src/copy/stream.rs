@@ -33,6 +33,7 @@ pub(super) async fn into_box(
         );
     }
     let (directory, stat) = interrupt.guard(side.follow(&to.path)).await?;
+    side.check_reach(&directory)?;
     if stat.is_none_or(|stat| stat.kind != PathKind::Directory) {
         return Err(
             Failure::failed(format!("there is no directory {}", side.show(&to.path)))

@@ -41,8 +41,8 @@ pub(super) struct Unpacker {
     meter: Meter,
     /// How the archive begins all its names; known from its first entry on.
     prefix: Option<Prefix>,
-    /// Directories that were made, with their modes and times to be.
-    made: Vec<(Vec<OsString>, u32, i64)>,
+    /// Directories that were made, below the root, with their modes and times to be.
+    made: Vec<(PathBuf, u32, i64)>,
     /// Files that were written: only they get further names.
     written: HashSet<FileId>,
     warnings: Vec<String>,
@@ -131,7 +131,7 @@ impl Unpacker {
             };
         }
         let whole = place.clone();
-        let path = self.path(&whole);
+        let path = self.directory.join(whole.iter().collect::<PathBuf>());
         let cannot = |error: &io::Error| cannot_write(&path, error);
         let Some(last) = place.pop() else { return Ok(()) };
         if matches!(kind, EntryType::Char | EntryType::Block | EntryType::Fifo) {
@@ -146,7 +146,7 @@ impl Unpacker {
         if kind.is_dir() {
             if tree::make_directory(&parent, &last).map_err(|error| cannot(&error))? {
                 // The sticky bit is for directories that several share; the other two give rights away.
-                self.made.push((whole, mode & 0o1777, time));
+                self.made.push((whole.iter().collect(), mode & 0o1777, time));
             }
             return Ok(());
         }
@@ -280,23 +280,17 @@ impl Unpacker {
         }
     }
 
-    /// Where components below the root are on this machine, for messages.
-    fn path(&self, place: &[OsString]) -> PathBuf {
-        place
-            .iter()
-            .fold(self.directory.clone(), |path, part| path.join(part))
-    }
-
     /// Modes and times, the innermost first: a mode may forbid to go on.
     fn finish_directories(&mut self) -> Result<(), Failure> {
         let mut result = Ok(());
         for (place, mode, time) in std::mem::take(&mut self.made).into_iter().rev() {
+            let components: Vec<OsString> = place.iter().map(OsString::from).collect();
             let done = self
                 .tree
-                .directory(&place)
+                .directory(&components)
                 .and_then(|directory| tree::finish(directory, mode, time));
             if let Err(error) = done {
-                result = result.and(Err(cannot_write(&self.path(&place), &error)));
+                result = result.and(Err(cannot_write(&self.directory.join(&place), &error)));
             }
         }
         result
