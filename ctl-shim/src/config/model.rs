@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::settings::Entry;
+
 /// Time from the stop signal to SIGKILL where the file gives none, and for tasks.
 pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);
 
@@ -17,8 +19,8 @@ pub struct Config {
     pub units: Vec<Unit>,
     /// `carry`: host files to copy into the box, not yet interpreted. `true` when the file has any.
     pub has_carry: bool,
-    /// `defaults`: settings for `create`, not yet interpreted. `true` when the file has any.
-    pub has_defaults: bool,
+    /// `defaults`: settings for `create`. What they ask for concerns the host alone.
+    pub defaults: Vec<Entry>,
 }
 
 /// A service or a task.

@@ -10,6 +10,8 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key};
+use super::limit;
+use super::settings::{self, SettingKey, SettingKind};
 use super::signal;
 use super::walk::limits;
 
@@ -24,6 +26,7 @@ pub fn document() -> Value {
         "carry" => {
             json!({"type": ["array", "null"], "items": {"type": ["string", "number", "boolean", "object"]}})
         }
+        "defaults" => defaults(),
         _ => json!({"type": ["object", "null"]}),
     });
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -54,6 +57,68 @@ pub fn document() -> Value {
 /// The line that tells editors where the schema is: the first of a new file.
 pub fn modeline(url: &str) -> String {
     format!("# yaml-language-server: $schema={url}")
+}
+
+/// Settings by section, and beside the sections in one word each.
+fn defaults() -> Value {
+    let mut properties: Map<_, _> = settings::KEYS
+        .iter()
+        .map(|key| (key.name.to_owned(), setting(key)))
+        .collect();
+    for (section, description) in settings::SECTIONS {
+        let keys: Map<_, _> = settings::section(section)
+            .map(|(name, key)| (name.to_owned(), setting(key)))
+            .collect();
+        properties.insert(
+            section.to_owned(),
+            json!({
+                "type": ["object", "null"],
+                "description": description,
+                "properties": keys,
+                "additionalProperties": false,
+            }),
+        );
+    }
+    json!({"type": ["object", "null"], "properties": properties, "additionalProperties": false})
+}
+
+fn setting(key: &SettingKey) -> Value {
+    let text = |pattern: &str| json!({"type": ["string", "number", "boolean"], "pattern": pattern});
+    let mut value = match key.kind {
+        SettingKind::Boolean => json!({"type": "boolean"}),
+        SettingKind::Cpus => json!({"type": "number"}),
+        SettingKind::Pids => json!({"type": "integer"}),
+        SettingKind::Memory | SettingKind::Size => json!({
+            "type": ["string", "number"],
+            "pattern": "^\\s*([0-9]+\\.?[0-9]*|\\.[0-9]+)[kKmMgGtT]?([iI]?[bB])?\\s*$",
+        }),
+        SettingKind::Reference => text("^[^\\s-]\\S*$"),
+        SettingKind::Network => text("^[A-Za-z0-9_.-]+$"),
+        SettingKind::Environment => unit_key("env"),
+        SettingKind::Volumes => json!({
+            "type": "object",
+            "propertyNames": {"pattern": format!("^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{}}}$", limit::LONGEST_VOLUME_NAME - 1)},
+            "additionalProperties": {"type": "string", "pattern": "^/[^:]*$"},
+        }),
+        SettingKind::Capabilities => json!({"type": "array", "items": text("^[A-Za-z_]+$")}),
+    };
+    match key.kind {
+        SettingKind::Cpus => {
+            value["minimum"] = json!(limit::CPUS.start());
+            value["maximum"] = json!(limit::CPUS.end());
+        }
+        SettingKind::Pids => {
+            value["minimum"] = json!(limit::PIDS.start());
+            value["maximum"] = json!(limit::PIDS.end());
+        }
+        SettingKind::Memory => value["minimum"] = json!(limit::LEAST_MEMORY),
+        SettingKind::Size => value["minimum"] = json!(0),
+        SettingKind::Network => value["not"] = json!({"enum": ["host"]}),
+        SettingKind::Environment => value["propertyNames"]["pattern"] = json!("^[^=\\s]+$"),
+        _ => {}
+    }
+    value["description"] = json!(key.description);
+    value
 }
 
 /// A mapping of exactly these keys.

@@ -369,7 +369,7 @@ const FILES: &[(&str, bool)] = &[
         true,
     ),
     (
-        "carry: [a, {from: b}, 3]\ndefaults: {memory: 4g}\nide: {a: [b]}\n",
+        "carry: [a, {from: b}, 3]\ndefaults: {box: {memory: 4g}}\nide: {a: [b]}\n",
         true,
     ),
     ("carry: a\n", false),
@@ -399,6 +399,62 @@ const FILES: &[(&str, bool)] = &[
     ),
 ];
 
+/// Bodies of `defaults`, and whether they are good.
+const DEFAULTS: &[(&str, bool)] = &[
+    ("{}", true),
+    ("{box: , carry: }", true),
+    (
+        "{box: {memory: 4g, env: {A: b, B: 1, C: ''}}, carry: {max_bytes: 50m}}",
+        true,
+    ),
+    ("{box.memory: 4g, box.env: {A: b}, carry.max_bytes: 0}", true),
+    (
+        "{box: {image: 'node:22', from: warm, cpus: 0.5, pids: 100, network: none, docker: true, wait: true}}",
+        true,
+    ),
+    (
+        "{box: {cap_add: [SYS_PTRACE, net_raw], volumes: {cache: /cache}}}",
+        true,
+    ),
+    ("{box: {memory: 4294967296, cpus: 2, network: 12}}", true),
+    ("{box: {memory: 4x}}", false),
+    ("{box: {memory: 1024}}", false),
+    ("{box: {memory: true}}", false),
+    ("{box: {memory: null}}", false),
+    ("{box: {memory: -1}}", false),
+    ("{box: {cpus: 0}}", false),
+    ("{box: {cpus: '2'}}", false),
+    ("{box: {cpus: 9000}}", false),
+    ("{box: {pids: 10}}", false),
+    ("{box: {pids: 1.5}}", false),
+    ("{box: {pids: 5000000}}", false),
+    ("{box: {docker: yes}}", false),
+    ("{box: {wait: 1}}", false),
+    ("{box: {image: ''}}", false),
+    ("{box: {image: 'a b'}}", false),
+    ("{box: {image: '-a'}}", false),
+    ("{box: {image: [a]}}", false),
+    ("{box: {network: host}}", false),
+    ("{box: {network: 'container:x'}}", false),
+    ("{box: {cap_add: SYS_PTRACE}}", false),
+    ("{box: {cap_add: ['a b']}}", false),
+    ("{box: {cap_add: [null]}}", false),
+    ("{box: {volumes: [a]}}", false),
+    ("{box: {volumes: {a: b}}}", false),
+    ("{box: {volumes: {/a: /b}}}", false),
+    ("{box: {volumes: {a: '/b:ro'}}}", false),
+    ("{box: {env: [A=b]}}", false),
+    ("{box: {env: {A: null}}}", false),
+    ("{box: {env: {'A B': c}}}", false),
+    ("{box: {env: {'A=': c}}}", false),
+    ("{box: {color: red}}", false),
+    ("{box: [memory]}", false),
+    ("{memory: 4g}", false),
+    ("{relay: {}}", false),
+    ("{carry: {max_bytes: much}}", false),
+    ("[]", false),
+];
+
 fn documents() -> impl Iterator<Item = (String, bool)> {
     let services = SERVICES.iter().map(|(body, good)| {
         (
@@ -410,7 +466,10 @@ fn documents() -> impl Iterator<Item = (String, bool)> {
         .iter()
         .map(|(body, good)| (format!("tasks:\n  one: {body}\n  other: {{command: x}}\n"), *good));
     let files = FILES.iter().map(|(source, good)| ((*source).to_owned(), *good));
-    services.chain(tasks).chain(files)
+    let defaults = DEFAULTS
+        .iter()
+        .map(|(body, good)| (format!("defaults: {body}\n"), *good));
+    services.chain(tasks).chain(files).chain(defaults)
 }
 
 #[test]
@@ -452,6 +511,10 @@ fn every_key_is_exercised() {
     ];
     for key in tables.into_iter().flatten() {
         assert!(good.contains(&format!("{}:", key.name)), "{}", key.name);
+    }
+    for key in settings::KEYS {
+        let name = key.name.split_once('.').unwrap().1;
+        assert!(good.contains(&format!("{name}:")), "{}", key.name);
     }
 }
 

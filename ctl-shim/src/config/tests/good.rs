@@ -79,7 +79,7 @@ fn every_key_of_a_service_is_read() {
     let config = good(
         r#"
 carry: [~/.npmrc]
-defaults: {memory: 4g}
+defaults: {box: {memory: 4g}}
 services:
   web:
     command: |
@@ -104,7 +104,8 @@ services:
     ready_when: {port: 5432, host: "::1"}
 "#,
     );
-    assert!(config.has_carry && config.has_defaults);
+    assert!(config.has_carry);
+    assert_eq!(config.defaults[0].key.name, "box.memory");
     let web = config.unit("web").unwrap();
     assert_eq!(web.launch, Launch::Shell("set -e\npnpm dev\n".to_owned()));
     assert_eq!(web.cwd.as_deref(), Some("apps/web"));

@@ -1,14 +1,12 @@
 //! The file's own keys.
 
-use std::collections::HashSet;
-
 use super::super::diagnostic::Diagnostic;
 use super::super::keys;
 use super::super::model::Config;
 use super::super::yaml::{Content, Document, Node};
 use super::unit::Draft;
 use super::value::describe;
-use super::{Field, SUGGESTION_BUDGET, Walker};
+use super::{Field, Walker};
 
 /// Reads a whole document. The configuration is complete when no problem was noted here or before.
 pub(in crate::config) fn walk(
@@ -16,14 +14,7 @@ pub(in crate::config) fn walk(
     workspace: &str,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Config> {
-    let mut walker = Walker {
-        document,
-        workspace,
-        problems: Vec::new(),
-        suggestion_budget: SUGGESTION_BUDGET,
-        good_patterns: HashSet::new(),
-        knows_all_names: true,
-    };
+    let mut walker = Walker::new(document, workspace);
     let config = walker.file();
     problems.append(&mut walker.problems);
     config.filter(|_| problems.is_empty())
@@ -49,7 +40,7 @@ impl<'d, 's> Walker<'d, 's> {
                 "ide" => {
                     self.any_mapping(&field);
                 }
-                "defaults" => config.has_defaults = self.any_mapping(&field),
+                "defaults" => config.defaults = self.settings(pair.value, &pair.key),
                 key if key.starts_with("x-") => {}
                 _ => self.unknown_key(pair, keys::FILE, &owner),
             }
