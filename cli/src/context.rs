@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use agentbox_ctl::failure::Failure;
+use directories::ProjectDirs;
 
 use crate::commands::GlobalArguments;
 use crate::ui::Ui;
@@ -21,6 +22,10 @@ pub struct Context {
     pub directory: PathBuf,
     /// The user's home directory, where there is one.
     pub home: Option<PathBuf>,
+    /// The user's settings of agentbox: `$XDG_CONFIG_HOME/agentbox` or its like, where there is a home.
+    pub config_directory: Option<PathBuf>,
+    /// What agentbox keeps for the user: `$XDG_DATA_HOME/agentbox` or its like, where there is a home.
+    pub data_directory: Option<PathBuf>,
 }
 
 /// What says which engine is meant; the first that is set decides.
@@ -54,6 +59,7 @@ impl Context {
             .filter(|directory| !directory.is_empty())
             .map(PathBuf::from)
             .or_else(|| home.as_ref().map(|home| home.join(".docker")));
+        let places = ProjectDirs::from("dev", "agentbox", "agentbox");
         Ok(Self {
             ui: Ui::for_terminal(global),
             json: global.json,
@@ -65,6 +71,8 @@ impl Context {
             },
             directory,
             home,
+            config_directory: places.as_ref().map(|places| places.config_dir().to_owned()),
+            data_directory: places.as_ref().map(|places| places.data_dir().to_owned()),
         })
     }
 }

@@ -91,9 +91,12 @@ pub async fn create(
     create::choose_name(settings.name.as_deref(), &project.label(), &observed, &[])?;
     let image = match known {
         Some(image) => image,
-        None => image::obtain(context, docker, &settings.image, interrupt).await?,
+        None => image::obtain(context, docker, &settings.image, interrupt)
+            .await
+            .map_err(|stopped| placed(stopped, settings, &["box.image"]))?,
     };
-    create::check_image(&settings.image, &image)?;
+    create::check_image(&settings.image, &image)
+        .map_err(|failure| placed(failure.into(), settings, &["box.image"]))?;
     let sweeping = tokio::spawn(sweep(docker.clone(), abandoned));
 
     let mut lost: Vec<String> = Vec::new();
@@ -172,7 +175,7 @@ impl Attempt<'_> {
             Err(error) => {
                 // The answer may have been lost, or volumes made before the refusal.
                 self.undo(&name::temporary(&self.id)).await;
-                return Err(refused(error).into());
+                return Err(refused(error, self.settings).into());
             }
         };
         let result = self.fill_and_start(&container, interrupt, &step).await;
@@ -254,8 +257,9 @@ impl Attempt<'_> {
         // Older engines look for the network only now.
         match &self.settings.network {
             Some(network) if error.is_not_found() && error.cause().message.contains("network") => {
-                Err(Failure::usage(format!("the engine has no network `{network}`"))
-                    .hint("docker network ls, or agentbox create --network none"))
+                let mut failure = Failure::usage(format!("the engine has no network `{network}`"));
+                failure.causes.extend(self.settings.place("box.network"));
+                Err(failure.hint("docker network ls, or agentbox create --network none"))
             }
             _ => Err(error.into()),
         }
@@ -357,13 +361,28 @@ impl Attempt<'_> {
 }
 
 /// Values that only the engine can judge (CPUs it does not have, a network it does not know) are the user's too.
-fn refused(error: DockerError) -> Stopped {
+fn refused(error: DockerError, settings: &Settings) -> Stopped {
     let usage = error.status() == Some(400);
     let mut failure = Failure::from(error);
     if usage {
         failure.kind = Kind::Usage;
+        let judged = ["box.memory", "box.cpus", "box.pids", "box.network", "box.cap_add"];
+        return placed(Stopped::Failed(failure), settings, &judged);
     }
     Stopped::Failed(failure)
+}
+
+/// Adds where these settings come from, for those that no flag gave.
+fn placed(stopped: Stopped, settings: &Settings, keys: &[&str]) -> Stopped {
+    match stopped {
+        Stopped::Failed(mut failure) => {
+            failure
+                .causes
+                .extend(keys.iter().filter_map(|key| settings.place(key)));
+            Stopped::Failed(failure)
+        }
+        Stopped::Interrupted => Stopped::Interrupted,
+    }
 }
 
 /// Removes half-made boxes of makers that are gone.

@@ -24,6 +24,7 @@ pub mod push;
 pub mod readiness;
 pub mod seed;
 pub mod session;
+pub mod settings;
 pub mod supervisor_binary;
 pub mod target;
 pub mod terminal;

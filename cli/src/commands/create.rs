@@ -9,20 +9,20 @@ use crate::Exit;
 use crate::context::Context;
 use crate::creation::{self, Made};
 use crate::docker::Docker;
-use crate::image;
 use crate::interrupt::{self, Interrupt, Stopped};
-use crate::plan::create::Settings;
 use crate::plan::limit;
 use crate::project::Project;
 use crate::project_config;
 use crate::readiness::{self, Wanted};
+use crate::settings::{self, Flags, Layers};
 use crate::target::Channel;
 use crate::ui::one_line;
 
 /// Arguments of `create`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints the box's name. Nothing is left behind when it fails or is interrupted.
+    after_help = "Prints the box's name. Nothing is left behind when it fails or is interrupted. What no flag gives comes
+from `defaults` in agentbox.yaml, then from the settings: agentbox config list.
 
 Examples:
   agentbox create
@@ -37,11 +37,11 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
     /// Image of the box
-    #[arg(long, value_name = "REF", default_value = image::DEFAULT)]
-    image: String,
-    /// Return when the units are ready, with the exit code of `agentbox wait`
-    #[arg(long)]
-    wait: bool,
+    #[arg(long, value_name = "REF", value_parser = limit::reference)]
+    image: Option<String>,
+    /// Return when the units are ready, with the exit code of `agentbox wait`; --wait=false does not
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = limit::switch)]
+    wait: Option<bool>,
     /// Memory limit, such as 4g
     #[arg(long, value_name = "SIZE", value_parser = limit::memory)]
     memory: Option<i64>,
@@ -49,8 +49,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER", value_parser = limit::cpus)]
     cpus: Option<i64>,
     /// Limit of processes and threads
-    #[arg(long, value_name = "NUMBER", value_parser = limit::pids, default_value_t = limit::DEFAULT_PIDS)]
-    pids: i64,
+    #[arg(long, value_name = "NUMBER", value_parser = limit::pids)]
+    pids: Option<i64>,
     /// Environment of everything in the box; KEY alone takes its value from here. Can be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = limit::variable)]
     env: Vec<(String, String)>,
@@ -85,7 +85,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     refuse_too_much(&project, context)?;
     // Before anything of Docker's: a mistake is told without an engine, too.
     let config = project_config::of_project(&project)?;
-    let settings = settings(arguments)?;
+    if let Some(name) = &arguments.name {
+        crate::boxes::name::check(name)?;
+    }
+    let layers = Layers::load(context, Some(&project.root), &config.config.defaults)?;
+    let settings = settings::resolve(flags(arguments), &layers)?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
@@ -99,7 +103,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             }
         };
         report(context, &made)?;
-        if !arguments.wait {
+        if !settings.wait {
             return Ok(Exit::SUCCESS);
         }
         let waiting = async {
@@ -152,35 +156,17 @@ fn refuse_too_much(project: &Project, context: &Context) -> Result<(), Failure> 
     .hint("cd to a project, or agentbox create --project DIR"))
 }
 
-fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
-    if let Some(name) = &arguments.name {
-        crate::boxes::name::check(name)?;
-    }
-    for (index, (name, path)) in arguments.volume.iter().enumerate() {
-        let same = arguments.volume[..index]
-            .iter()
-            .find(|(other, target)| other == name || target == path);
-        if same.is_some() {
-            return Err(Failure::usage(format!(
-                "volume {name}:{path} is given twice in part"
-            )));
-        }
-    }
-    // The last one wins, as in an environment.
-    let mut env: Vec<(String, String)> = Vec::new();
-    for (key, value) in &arguments.env {
-        env.retain(|(other, _)| other != key);
-        env.push((key.clone(), value.clone()));
-    }
-    Ok(Settings {
+fn flags(arguments: &Arguments) -> Flags {
+    Flags {
         name: arguments.name.clone(),
         image: arguments.image.clone(),
-        env,
+        wait: arguments.wait,
         memory: arguments.memory,
         nano_cpus: arguments.cpus,
         pids: arguments.pids,
+        env: arguments.env.clone(),
         network: arguments.network.clone(),
         capabilities: arguments.cap_add.clone(),
         volumes: arguments.volume.clone(),
-    })
+    }
 }

@@ -1,7 +1,19 @@
 //! Values of `create`'s flags. What is outside its limits is a usage error, said before anything is touched. Those
 //! that settings files have too are checked where these are read.
 
-pub use agentbox_ctl::config::limit::{capability, covered, cpus, memory, network, pids, volume};
+pub use agentbox_ctl::config::limit::{capability, covered, cpus, memory, network, pids, reference, volume};
+
+/// A switch that a setting can be turned off with: the words of every other switch's environment variable.
+///
+/// # Errors
+/// Text for the person who wrote it.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "" | "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
+}
 
 /// `KEY=VALUE`, or `KEY` to take its value from here.
 ///
