@@ -7,14 +7,17 @@
 //! The private volume is closed to everyone but root, so a file in it serves nobody, whoever owns it. A copy in the
 //! container's file system would end up in checkpoints; one in a memory file system does not.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::Path;
 
 use super::Options;
 use crate::failure::Failure;
 use crate::paths;
+
+/// Mode of the place when it is complete: entered by everyone, listed by nobody. What lies below has modes of its own.
+const COMPLETE: u32 = 0o711;
 
 /// Puts the secrets of the box into place. A box without any needs nothing.
 ///
@@ -26,64 +29,55 @@ pub(super) fn place(options: &Options) -> Result<(), Failure> {
         return Ok(());
     };
     let target = run.join(paths::SECRETS_NAME);
-    let is_mount = || -> io::Result<bool> { Ok(fs::metadata(&target)?.dev() != fs::metadata(run)?.dev()) };
     let put = || -> io::Result<()> {
-        if !is_mount()? {
+        if fs::metadata(&target)?.dev() == fs::metadata(run)?.dev() {
             return Err(io::Error::other("nothing is mounted there"));
         }
-        // Entered by everyone, listed by nobody: what lies below has owners and modes of its own.
-        fs::set_permissions(&target, Permissions::from_mode(0o711))?;
-        copy_all(&source, &target)
+        fill(&source, &target)
     };
     put().map_err(|error| {
         Failure::failed(format!("cannot put secrets into {}", target.display())).because(&error)
     })
 }
 
-/// Copies what is not there yet. An entry appears whole: a supervisor that comes back after a crash finishes the work
-/// of its former life and leaves the rest as the box has it now.
-fn copy_all(source: &Path, target: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(source)? {
-        let name = entry?.file_name();
-        let place = target.join(&name);
-        if place.symlink_metadata().is_ok() {
-            continue;
-        }
-        let mut aside = std::ffi::OsString::from(".new-");
-        aside.push(&name);
-        let aside = target.join(aside);
-        match fs::remove_dir_all(&aside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        copy(&source.join(&name), &aside)?;
-        fs::rename(&aside, &place)?;
+/// Copies everything, once in the life of a mount: a supervisor that comes back after a crash begins anew where its
+/// former life did not finish, and else leaves the files as the box has them now.
+fn fill(source: &Path, target: &Path) -> io::Result<()> {
+    if fs::metadata(target)?.mode() & 0o7777 == COMPLETE {
+        return Ok(());
     }
-    Ok(())
+    // Until then only root gets to see what is there.
+    fs::set_permissions(target, Permissions::from_mode(0o700))?;
+    copy_below(source, target)?;
+    fs::set_permissions(target, Permissions::from_mode(COMPLETE))
 }
 
-/// Copies a file, a link or a tree with owners and modes. Nobody but root can open a part before it has them.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let metadata = from.symlink_metadata()?;
-    if metadata.is_symlink() {
-        symlink(fs::read_link(from)?, to)?;
-    } else if metadata.is_dir() {
-        DirBuilder::new().mode(0o700).create(to)?;
-        for entry in fs::read_dir(from)? {
-            let name = entry?.file_name();
-            copy(&from.join(&name), &to.join(&name))?;
+/// Copies what lies in a directory, with owners and modes.
+fn copy_below(source: &Path, target: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(source)? {
+        let name = entry?.file_name();
+        let (from, to) = (source.join(&name), target.join(&name));
+        let metadata = from.symlink_metadata()?;
+        let is_link = metadata.is_symlink();
+        let done = if is_link {
+            symlink(fs::read_link(&from)?, &to)
+        } else if metadata.is_dir() {
+            fs::create_dir(&to)
+        } else {
+            // Secrets are small: the host sees to it.
+            fs::write(&to, fs::read(&from)?)
+        };
+        match done {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
         }
-    } else {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(to)?;
-        io::copy(&mut fs::File::open(from)?, &mut file)?;
-    }
-    lchown(to, Some(metadata.uid()), Some(metadata.gid()))?;
-    if !metadata.is_symlink() {
-        fs::set_permissions(to, Permissions::from_mode(metadata.mode() & 0o777))?;
+        if metadata.is_dir() {
+            copy_below(&from, &to)?;
+        }
+        lchown(&to, Some(metadata.uid()), Some(metadata.gid()))?;
+        if !is_link {
+            fs::set_permissions(&to, Permissions::from_mode(metadata.mode() & 0o777))?;
+        }
     }
     Ok(())
 }
@@ -93,10 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trees_arrive_whole_and_what_is_there_stays() {
+    fn trees_arrive_whole_and_what_is_complete_stays() {
         let root = tempfile::tempdir().unwrap();
         let (source, target) = (root.path().join("secrets"), root.path().join("run"));
-        for directory in [&source.join("one/.aws"), &source.join("two"), &target] {
+        for directory in [&source.join("one/.aws"), &source.join("two"), &target.join("two")] {
             fs::create_dir_all(directory).unwrap();
         }
         fs::write(source.join("one/.aws/credentials"), "key").unwrap();
@@ -104,18 +98,17 @@ mod tests {
         fs::write(source.join("two/token"), "t").unwrap();
         fs::set_permissions(source.join("two/token"), Permissions::from_mode(0o640)).unwrap();
         // What a crash left half-way.
-        fs::create_dir(target.join(".new-two")).unwrap();
-        fs::write(target.join(".new-two/token"), "half").unwrap();
+        fs::write(target.join("two/token"), "half").unwrap();
 
-        copy_all(&source, &target).unwrap();
+        fill(&source, &target).unwrap();
         assert_eq!(fs::read(target.join("one/.aws/link")).unwrap(), b"key");
         let token = target.join("two/token");
         assert_eq!(fs::read(&token).unwrap(), b"t");
-        assert_eq!(fs::metadata(&token).unwrap().mode() & 0o7777, 0o640);
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+        assert_eq!((mode(&token), mode(&target)), (0o640, 0o711));
         fs::write(&token, "new").unwrap();
-        copy_all(&source, &target).unwrap();
+        fill(&source, &target).unwrap();
         assert_eq!(fs::read(&token).unwrap(), b"new");
-        assert_eq!(fs::read_dir(&target).unwrap().count(), 2);
     }
 
     #[test]

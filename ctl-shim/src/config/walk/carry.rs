@@ -10,7 +10,7 @@ use super::super::model::Carry;
 use super::super::text::Quoted;
 use super::super::yaml::{Content, Node, Place};
 use super::value::describe;
-use super::{Field, Part, Walker};
+use super::{Field, Walker};
 use crate::paths;
 
 /// Directories of the kernel: never a source, never a destination.
@@ -107,20 +107,14 @@ impl<'d, 's> Walker<'d, 's> {
             name: &"text",
             owner: &OWNER,
         })?;
-        let mut parts = text.splitn(3, '=');
-        let ends = Ends {
-            src: parts.next().map(|src| (src, node.place)),
-            dest: parts.next().map(|dest| (dest, node.place)),
+        let (src, dest) = match text.split_once('=') {
+            Some((src, dest)) => (src, Some((dest, node.place))),
+            None => (text, None),
         };
-        if parts.next().is_some() {
-            self.problem_with_hint(
-                node.place,
-                format!("{} has more than one =", Quoted(text)),
-                "write {src: …, dest: …}",
-            );
-            return None;
-        }
-        Some(ends)
+        Some(Ends {
+            src: Some((src, node.place)),
+            dest,
+        })
     }
 
     fn carry_mapping(&mut self, node: &'d Node<'s>, carry: &mut Carry) -> Option<Ends<'d>> {
@@ -158,33 +152,20 @@ impl<'d, 's> Walker<'d, 's> {
     fn mode(&mut self, field: &Field<'d, 's, '_>) -> Option<u32> {
         let text = self.text(field)?;
         let digits = text.trim_start_matches("0o");
-        let mode = Some(digits)
-            .filter(|digits| {
-                matches!(digits.len(), 3 | 4) && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7'))
-            })
-            .and_then(|digits| u32::from_str_radix(digits, 8).ok())
-            .filter(|mode| *mode <= 0o777);
+        let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777);
         let is_quoted = matches!(field.node.content, Content::Scalar { plain: false, .. });
-        match mode {
-            Some(mode) if is_quoted && digits.len() == text.len() => return Some(mode),
-            Some(mode) => self.problem_with_hint(
+        let is_exact =
+            matches!(text.len(), 3 | 4) && text.bytes().all(|digit| digit.is_ascii_digit()) && is_quoted;
+        if mode.is_none() || !is_exact {
+            let found = describe(field.node);
+            self.problem_with_hint(
                 field.node.place,
-                format!(
-                    "{field} must be octal digits in quotes, not {}",
-                    describe(field.node)
-                ),
-                format!("write \"{mode:04o}\""),
-            ),
-            None => self.problem_with_hint(
-                field.node.place,
-                format!(
-                    "{field} must be from \"0000\" to \"0777\", not {}",
-                    describe(field.node)
-                ),
-                "write it like \"0600\"",
-            ),
+                format!("{field} must be \"0000\" to \"0777\", octal and in quotes, not {found}"),
+                format!("write \"{:04o}\"", mode.unwrap_or(0o600)),
+            );
+            return None;
         }
-        None
+        mode
     }
 
     /// A path in its shortest form. `.` and doubled slashes go.
@@ -200,14 +181,12 @@ impl<'d, 's> Walker<'d, 's> {
                 } else {
                     ("/ or ~/", "/workspace/")
                 };
-                let name = text.trim_start_matches("./");
-                let message = format!("{key} must start with {starts}: {quoted}");
-                if name.starts_with(['.', '~']) {
-                    self.problem(place, message);
-                } else {
-                    let instead = format!("{instead}{name}");
-                    self.problem_with_hint(place, message, format!("write {}", Quoted(&instead)));
-                }
+                let name = text.trim_start_matches(['.', '/']);
+                self.problem_with_hint(
+                    place,
+                    format!("{key} must start with {starts}: {quoted}"),
+                    format!("write {}", Quoted(&format!("{instead}{name}"))),
+                );
                 return None;
             }
         };
@@ -237,19 +216,17 @@ impl<'d, 's> Walker<'d, 's> {
             );
             return None;
         }
-        if is_src {
-            return self.check_path(&path, place, &KERNEL).then_some(path);
-        }
-        self.check_dest(&path, place).then_some(path)
+        let is_good = if is_src {
+            self.check_path(&path, place, &KERNEL)
+        } else {
+            self.check_dest(&path, place)
+        };
+        is_good.then_some(path)
     }
 
     fn check_dest(&mut self, dest: &str, place: Place) -> bool {
         if dest == paths::WORKSPACE {
-            self.problem_with_hint(
-                place,
-                format!("{} is the project's place in the box", Quoted(dest)),
-                "name a file or directory below it",
-            );
+            self.problem(place, format!("{} is the project's own place", Quoted(dest)));
             return false;
         }
         self.check_path(dest, place, &KERNEL) && self.check_path(dest, place, &OWN)
@@ -258,16 +235,7 @@ impl<'d, 's> Walker<'d, 's> {
     fn check_path(&mut self, path: &str, place: Place, refused: &[&str]) -> bool {
         let found = refused.iter().find(|outer| is_inside(path, outer));
         if let Some(outer) = found {
-            let owner = if refused.len() == KERNEL.len() {
-                "the kernel's"
-            } else {
-                "the box's own"
-            };
-            let message = if path == *outer {
-                format!("{} is {owner}", Quoted(path))
-            } else {
-                format!("{} lies in {outer}, which is {owner}", Quoted(path))
-            };
+            let message = format!("{} lies in {outer}, which is not for carry", Quoted(path));
             self.problem_with_hint(place, message, "choose another path");
         }
         found.is_none()
@@ -280,12 +248,8 @@ impl<'d, 's> Walker<'d, 's> {
             if has_no_match {
                 self.problem_with_hint(
                     place,
-                    format!(
-                        "{} in {} matches nothing",
-                        Quoted(pattern),
-                        Part("exclude", &OWNER)
-                    ),
-                    "write it as seen from the directory at src, such as cache/*.log",
+                    format!("{} in exclude of {OWNER} matches nothing", Quoted(pattern)),
+                    "write it as seen from the directory at src",
                 );
             }
         }
