@@ -24,8 +24,6 @@ pub struct Context {
     pub home: Option<PathBuf>,
     /// The user's settings of agentbox: `$XDG_CONFIG_HOME/agentbox` or its like, where there is a home.
     pub config_directory: Option<PathBuf>,
-    /// What agentbox keeps for the user: `$XDG_DATA_HOME/agentbox` or its like, where there is a home.
-    pub data_directory: Option<PathBuf>,
 }
 
 /// What says which engine is meant; the first that is set decides.
@@ -59,7 +57,8 @@ impl Context {
             .filter(|directory| !directory.is_empty())
             .map(PathBuf::from)
             .or_else(|| home.as_ref().map(|home| home.join(".docker")));
-        let places = ProjectDirs::from("dev", "agentbox", "agentbox");
+        let config_directory = ProjectDirs::from("dev", "agentbox", "agentbox")
+            .map(|directories| directories.config_dir().to_owned());
         Ok(Self {
             ui: Ui::for_terminal(global),
             json: global.json,
@@ -71,8 +70,7 @@ impl Context {
             },
             directory,
             home,
-            config_directory: places.as_ref().map(|places| places.config_dir().to_owned()),
-            data_directory: places.as_ref().map(|places| places.data_dir().to_owned()),
+            config_directory,
         })
     }
 }

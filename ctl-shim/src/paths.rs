@@ -26,3 +26,9 @@ pub const JOURNAL_NAME: &str = "events.jsonl";
 pub const PUSHED: &str = "/var/lib/agentbox/private/agentbox.yaml.pushed";
 /// File name of [`PUSHED`], inside the private directory.
 pub const PUSHED_NAME: &str = "agentbox.yaml.pushed";
+/// Secret files as they were carried in, inside [`PRIVATE`].
+pub const SECRETS: &str = "/var/lib/agentbox/private/secrets";
+/// Where their owners read them: a file system in memory, filled from [`SECRETS`] at each start.
+pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
+/// Name of both directories.
+pub const SECRETS_NAME: &str = "secrets";

@@ -6,6 +6,7 @@ use agentbox_ctl::failure::Failure;
 
 use super::on_runtime;
 use crate::Exit;
+use crate::approval::Answer;
 use crate::context::Context;
 use crate::creation::{self, Made};
 use crate::docker::Docker;
@@ -63,12 +64,24 @@ pub struct Arguments {
     /// A capability beyond Docker's default set. Can be given several times
     #[arg(long, value_name = "CAP", value_parser = limit::capability)]
     cap_add: Vec<String>,
+    /// What `defaults` in agentbox.yaml ask for beyond a plain box: allow it, or leave it out; else you are asked, once
+    #[arg(long, value_name = "ANSWER")]
+    defaults: Option<DefaultsAnswer>,
     /// Ask nothing
     #[arg(short, long)]
     yes: bool,
     /// No setup wizard where there is no agentbox.yaml
     #[arg(long)]
     no_wizard: bool,
+}
+
+/// A word said in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DefaultsAnswer {
+    /// Allow it, and remember that.
+    Yes,
+    /// Make the box without.
+    Skip,
 }
 
 /// Makes and starts a box.
@@ -89,7 +102,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         crate::boxes::name::check(name)?;
     }
     let layers = Layers::load(context, Some(&project.root), &config.config.defaults)?;
-    let settings = settings::resolve(flags(arguments), &layers)?;
+    let settings =
+        settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
@@ -154,6 +168,15 @@ fn refuse_too_much(project: &Project, context: &Context) -> Result<(), Failure> 
         project.root.display()
     ))
     .hint("cd to a project, or agentbox create --project DIR"))
+}
+
+fn answer(arguments: &Arguments) -> Answer {
+    match arguments.defaults {
+        Some(DefaultsAnswer::Yes) => Answer::Yes,
+        Some(DefaultsAnswer::Skip) => Answer::Skip,
+        None if arguments.yes => Answer::Never,
+        None => Answer::Ask,
+    }
 }
 
 fn flags(arguments: &Arguments) -> Flags {

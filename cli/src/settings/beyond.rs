@@ -2,9 +2,26 @@
 //! the user's word.
 
 use agentbox_ctl::config::settings::SettingKey;
+use agentbox_ctl::failure::Failure;
 
 use super::layers::{Layers, Source};
-use super::resolve::Flags;
+use super::resolve::{Flags, resolve};
+use crate::approval::{self, Answer, Decision, Line, Request};
+use crate::context::Context;
+use crate::plan::create::Settings;
+use crate::project::Project;
+
+/// Capabilities with which a hostile box is hardly one.
+const STRONG: [&str; 8] = [
+    "ALL",
+    "BPF",
+    "DAC_READ_SEARCH",
+    "NET_ADMIN",
+    "SYS_ADMIN",
+    "SYS_MODULE",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+];
 
 /// One thing that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +37,23 @@ pub struct Ask {
 }
 
 impl Ask {
+    fn line(&self) -> Line {
+        let warning = match self.key.name {
+            "box.docker" => "a hostile box of that kind can probably break out",
+            "box.cap_add" if STRONG.contains(&self.text.as_str()) => "it may let a hostile box break out",
+            "box.network" => "the box reaches everything in that network",
+            _ => "",
+        };
+        Line {
+            text: self.title(),
+            warnings: [warning]
+                .into_iter()
+                .filter(|warning| !warning.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+
     /// `box.volumes.cache: /cache`, `box.cap_add: SYS_PTRACE`.
     pub fn title(&self) -> String {
         match &self.name {
@@ -40,6 +74,57 @@ pub fn beyond(layers: &Layers, flags: &Flags) -> Vec<Ask> {
             !own.rows(ask.key).iter().any(same)
         })
         .collect()
+}
+
+/// Resolves everything, with the user's word for what `defaults:` ask for beyond a plain box, or without that.
+///
+/// # Errors
+/// Those of [`resolve`] (2); something that nobody has allowed (1).
+pub fn resolve_allowed(
+    context: &Context,
+    project: &Project,
+    flags: Flags,
+    layers: &Layers,
+    answer: Answer,
+) -> Result<Settings, Failure> {
+    let asked = beyond(layers, &flags);
+    if asked.is_empty() {
+        return resolve(flags, layers);
+    }
+    if answer != Answer::Skip {
+        // Nobody is asked about what cannot be done anyway.
+        let settings = resolve(flags.clone(), layers)?;
+        if decide(context, project, &asked, answer)? == Decision::Approved {
+            return Ok(settings);
+        }
+    }
+    let titles: Vec<_> = asked.iter().map(Ask::title).collect();
+    context
+        .ui
+        .status(&format!("left out of the box: {}", titles.join(", ")));
+    resolve(flags, &layers.without(&asked))
+}
+
+fn decide(context: &Context, project: &Project, asked: &[Ask], answer: Answer) -> Result<Decision, Failure> {
+    // Not the lines: a file that says the same elsewhere is no new request.
+    let exact: Vec<_> = asked
+        .iter()
+        .map(|ask| (ask.key.name, &ask.name, &ask.text))
+        .collect();
+    let content = serde_json::to_vec(&exact)
+        .map_err(|error| Failure::failed("cannot encode what is asked for").because(&error))?;
+    let request = Request {
+        kind: "defaults",
+        project: &project.root,
+        heading: "what agentbox.yaml asks for beyond a plain box".to_owned(),
+        subject: asked.iter().map(Ask::line).collect(),
+        question: "Make the box with all of this?".to_owned(),
+        content: &content,
+        hints: vec![
+            "agentbox create --defaults yes allows it, --defaults skip makes the box without".to_owned(),
+        ],
+    };
+    approval::decide(context, &request, answer)
 }
 
 fn asks(layers: &Layers) -> impl Iterator<Item = Ask> {

@@ -21,7 +21,7 @@ mod layers;
 mod resolve;
 mod yaml;
 
-pub use beyond::{Ask, beyond};
+pub use beyond::{Ask, beyond, resolve_allowed};
 pub use change::Change;
 pub use file::{Changed, Scope, SettingsFile};
 pub use layers::{Layers, Row, Source};

@@ -23,9 +23,7 @@ pub fn document() -> Value {
     let mut root = object(keys::FILE, |key| match key {
         "services" => units("service"),
         "tasks" => units("task"),
-        "carry" => {
-            json!({"type": ["array", "null"], "items": {"type": ["string", "number", "boolean", "object"]}})
-        }
+        "carry" => json!({"type": ["array", "null"], "items": reference("carry")}),
         "defaults" => defaults(),
         _ => json!({"type": ["object", "null"]}),
     });
@@ -41,6 +39,7 @@ pub fn document() -> Value {
         "textOrEmpty": {"type": ["string", "number", "boolean"]},
         "texts": {"type": "array", "items": {"$ref": "#/$defs/text"}},
         "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+        "carry": carry(),
         "command": command(),
         "envFile": env_file(),
         "service": service(),
@@ -156,6 +155,35 @@ fn command() -> Value {
     json!({"anyOf": [
         reference("text"),
         {"type": "array", "minItems": 1, "prefixItems": [reference("text")], "items": reference("textOrEmpty")},
+    ]})
+}
+
+/// What has a slash in it has no look-alikes: only text can be a path.
+fn carry() -> Value {
+    let no_way_up = "(^|[/=])\\.\\.(/|=|$)";
+    let kernel = limits::KERNEL.join("|");
+    let own = limits::OWN.join("|").replace('.', "\\.");
+    let forbidden = format!("^({kernel}|{own})(/|$)|^/workspace/?$|{no_way_up}");
+    let mut entry = object(keys::CARRY, |key| match key {
+        "src" => json!({
+            "type": "string",
+            "pattern": "^[.~]?/+[^/]",
+            "not": {"pattern": format!("^({kernel})(/|$)|{no_way_up}")},
+        }),
+        "dest" => json!({"type": "string", "pattern": "^~?/+[^/]", "not": {"pattern": forbidden}}),
+        "mode" => json!({"type": "string", "pattern": "^0?[0-7]{3}$"}),
+        "user" => unit_key(key),
+        "exclude" => reference("texts"),
+        _ => json!({"type": "boolean"}),
+    });
+    entry["required"] = json!(["src"]);
+    json!({"anyOf": [
+        {
+            "type": "string",
+            "pattern": "^([.~]/+[^/=][^=]*|[.~]?/+[^/=][^=]*=~?/+[^/].*)$",
+            "not": {"pattern": no_way_up},
+        },
+        entry,
     ]})
 }
 

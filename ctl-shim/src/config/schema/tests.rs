@@ -356,6 +356,81 @@ const TASKS: &[(&str, bool)] = &[
     ("{}", false),
 ];
 
+/// Entries of `carry`, and whether they are good.
+const CARRIES: &[(&str, bool)] = &[
+    ("~/.npmrc", true),
+    ("./.env.local", true),
+    ("./a=/b", true),
+    ("~//a/./b/", true),
+    ("/a=~/b", true),
+    ("/a", false),
+    ("a", false),
+    ("~", false),
+    ("~a/b", false),
+    ("../a=/b", false),
+    ("./a/../b", false),
+    ("./a=/b/..", false),
+    ("./a=/b=c", true),
+    ("./a=b", false),
+    ("./a=./b", false),
+    ("./a=", false),
+    ("=/a", false),
+    ("/", false),
+    ("3", false),
+    ("true", false),
+    ("[a]", false),
+    ("null", false),
+    ("{}", false),
+    ("{dest: /a}", false),
+    ("{src: ./a}", true),
+    (
+        "{src: ~/a, dest: /b, mode: '0600', user: app, exclude: ['*.log', a/b], optional: true, secret: true}",
+        true,
+    ),
+    ("{src: ./a, mode: '640'}", true),
+    ("{src: ./a, mode: 640}", false),
+    ("{src: ./a, mode: '4755'}", false),
+    ("{src: ./a, mode: '+755'}", false),
+    ("{src: ./a, mode: '07'}", false),
+    ("{src: ./a, mode: '00600'}", false),
+    ("{src: ./a, mode: '0o600'}", false),
+    ("{src: ./a, mode: '0800'}", false),
+    ("{src: ./a, mode: rw}", false),
+    ("{src: ./a, mode: true}", false),
+    ("{src: ./a, user: 1000}", true),
+    ("{src: ./a, user: 'a:b'}", false),
+    ("{src: ./a, exclude: []}", true),
+    ("{src: ./a, exclude: a}", false),
+    ("{src: ./a, exclude: ['']}", false),
+    ("{src: ./a, optional: yes}", false),
+    ("{src: ./a, secret: 'true'}", false),
+    ("{src: ./a, from: b}", false),
+    ("{src: ./}", false),
+    ("{src: ''}", false),
+    ("{src: null}", false),
+    ("{src: 3}", false),
+    ("{src: /proc/self/environ, dest: /a}", false),
+    ("{src: /sys, dest: /a}", false),
+    ("{src: /dev/null, dest: /a}", false),
+    ("{src: /device, dest: /a}", true),
+    ("{src: ./a, dest: /proc/a}", false),
+    ("{src: ./a, dest: /workspace}", false),
+    ("{src: ./a, dest: /workspace/}", false),
+    ("{src: ./a, dest: /workspaces}", true),
+    ("{src: ./agentbox.yaml, dest: /a}", true),
+    ("{src: ./a, dest: /workspace/agentbox.yaml}", false),
+    ("{src: ./a, dest: /workspace/.git/hooks/pre-commit}", false),
+    ("{src: ./a, dest: /workspace/.gitconfig}", true),
+    ("{src: ./a, dest: /var/lib/agentbox/private/x}", false),
+    ("{src: ./a, dest: /usr/local/bin/agentbox-ctl}", false),
+    ("{src: ./a, dest: /run/agentbox}", false),
+    ("{src: ./a, dest: /var/log/agentbox/x}", false),
+    ("{src: ./a, dest: a}", false),
+    ("{src: ./a, dest: /}", false),
+    ("{src: ./a, dest: ~}", false),
+    ("{src: ./a, dest: ~/..}", false),
+];
+
 /// Whole files, and whether they are good.
 const FILES: &[(&str, bool)] = &[
     ("", true),
@@ -369,9 +444,10 @@ const FILES: &[(&str, bool)] = &[
         true,
     ),
     (
-        "carry: [a, {from: b}, 3]\ndefaults: {box: {memory: 4g}}\nide: {a: [b]}\n",
+        "carry: [~/.npmrc, ./a=/b, /c=~/d, {src: /e, dest: /f, user: 7}]\ndefaults: {box: {memory: 4g}}\nide: {a: [b]}\n",
         true,
     ),
+    ("carry: []\n", true),
     ("carry: a\n", false),
     ("carry: [[a]]\n", false),
     ("carry: [null]\n", false),
@@ -469,7 +545,10 @@ fn documents() -> impl Iterator<Item = (String, bool)> {
     let defaults = DEFAULTS
         .iter()
         .map(|(body, good)| (format!("defaults: {body}\n"), *good));
-    services.chain(tasks).chain(files).chain(defaults)
+    let carries = CARRIES
+        .iter()
+        .map(|(entry, good)| (format!("carry:\n  - {entry}\n"), *good));
+    services.chain(tasks).chain(files).chain(carries).chain(defaults)
 }
 
 #[test]
@@ -503,6 +582,7 @@ fn every_key_is_exercised() {
         keys::SERVICE,
         keys::TASK,
         keys::IMAGE,
+        keys::CARRY,
         keys::ENV_FILE_ENTRY,
         keys::BACKOFF,
         keys::READY_WHEN,

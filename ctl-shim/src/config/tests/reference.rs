@@ -41,6 +41,7 @@ fn every_key_is_named() {
         keys::SERVICE,
         keys::TASK,
         keys::IMAGE,
+        keys::CARRY,
         keys::ENV_FILE_ENTRY,
         keys::BACKOFF,
         keys::READY_WHEN,

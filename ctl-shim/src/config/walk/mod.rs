@@ -3,13 +3,14 @@
 //! ```text
 //! Document ─► file ─► unit ─► service, probe, launch, environment, run_once ─► Draft per unit
 //!    │         │                                                                 │
-//!    └─────────┴──► settings ─► Entry per setting                                │
-//!                             needs: names, cycles, what is exposed  ◄───────────┘
+//!    │         ├► carry       needs: names, cycles, what is exposed  ◄───────────┘
+//!    └─────────┴► settings ─► Entry per setting
 //! ```
 //!
 //! Each function reads what it can, notes every mistake it meets and answers `None` for what it could not read.
 //! A caller goes on in any case; only at the very end do the notes decide whether there is a configuration.
 
+mod carry;
 mod environment;
 mod file;
 mod launch;
@@ -35,6 +36,7 @@ pub(super) use settings::walk_settings;
 
 /// Limits that the schema states too.
 pub(super) mod limits {
+    pub(in crate::config) use super::carry::{KERNEL, OWN};
     pub(in crate::config) use super::service::LARGEST_FACTOR;
     pub(in crate::config) use super::unit::{LONGEST_NAME, RESERVED};
     pub(in crate::config) use super::value::LONGEST_MS;
