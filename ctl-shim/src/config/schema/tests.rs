@@ -4,8 +4,9 @@ use regex::Regex;
 use serde_json::{Map, Number, Value};
 
 use super::*;
+use crate::config::walk::limits;
 use crate::config::yaml::{self, Content, Document, Node, scalar};
-use crate::config::{LoadOptions, load};
+use crate::config::{LoadOptions, limit, load, signal};
 
 /// A document as an editor's YAML library sees it: the core schema decides what a plain scalar is.
 fn to_json(document: &Document<'_>, node: &Node<'_>) -> Value {
@@ -570,6 +571,72 @@ fn schema_and_walker_agree() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The template has exactly the keys of the tables, and the numbers and words that the walker knows.
+#[test]
+fn the_template_is_the_walkers() {
+    let root: Value = serde_json::from_str(TEMPLATE).unwrap();
+    let names = |object: &Value| -> Vec<String> {
+        let mut names: Vec<_> = object["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        names.sort();
+        names
+    };
+    let sorted = |names: &mut dyn Iterator<Item = &'static str>| {
+        let mut names: Vec<_> = names.map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(root["$id"], URL);
+    assert_eq!(names(&root), sorted(&mut keys::FILE.iter().map(|key| key.name)));
+    let definitions = &root["$defs"];
+    for (name, table) in TABLES {
+        let table = sorted(&mut table.iter().map(|key| key.name));
+        assert_eq!(names(&definitions[name]), table, "{name}");
+    }
+    let all = sorted(&mut settings::KEYS.iter().map(|key| key.name));
+    assert_eq!(names(&definitions["settings"]), all);
+
+    let longest = limits::LONGEST_MS.to_string();
+    let count = |text: &str| TEMPLATE.matches(text).count();
+    assert_eq!(count("_ms\":{"), count(&format!("\"maximum\":{longest},")));
+    let backoff = &definitions["backoff"]["properties"];
+    assert_eq!(backoff["factor"]["maximum"], limits::LARGEST_FACTOR);
+    let reserved: Vec<_> = limits::RESERVED.iter().map(|(prefix, _)| *prefix).collect();
+    for section in ["services", "tasks"] {
+        let names = &root["properties"][section]["propertyNames"];
+        let pattern = format!("^[A-Za-z0-9_-]{{1,{}}}$", limits::LONGEST_NAME);
+        assert_eq!(names["pattern"], pattern);
+        assert_eq!(names["not"]["pattern"], format!("^({})", reserved.join("|")));
+    }
+    let signals: Vec<_> = signal::names().collect();
+    let signals = format!("^(SIG)?({}|RTMIN", signals.join("|"));
+    assert!(TEMPLATE.contains(&signals), "{signals}");
+    let kernel = limits::KERNEL.join("|");
+    let own = limits::OWN.join("|").replace('.', "\\\\.");
+    assert_eq!(count(&format!("^({kernel}|{own})(/|$)|^/workspace/?$")), 1);
+    assert_eq!(count(&format!("^({kernel})(/|$)")), 1);
+    let settings = &definitions["settings"]["properties"];
+    for (key, least, most) in [
+        ("box.cpus", *limit::CPUS.start(), *limit::CPUS.end()),
+        ("box.pids", *limit::PIDS.start() as f64, *limit::PIDS.end() as f64),
+    ] {
+        assert_eq!(settings[key]["minimum"].as_f64(), Some(least), "{key}");
+        assert_eq!(settings[key]["maximum"].as_f64(), Some(most), "{key}");
+    }
+    assert_eq!(settings["box.memory"]["minimum"], limit::LEAST_MEMORY);
+    assert_eq!(
+        settings["box.volumes"]["propertyNames"]["pattern"],
+        format!(
+            "^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{}}}$",
+            limit::LONGEST_VOLUME_NAME - 1
+        )
+    );
+}
+
 /// Every key of every table is met in a good document above, so that the walker is known to read it.
 #[test]
 fn every_key_is_exercised() {
@@ -577,19 +644,8 @@ fn every_key_is_exercised() {
         .filter(|(_, good)| *good)
         .map(|(source, _)| source)
         .collect();
-    let tables = [
-        keys::FILE,
-        keys::SERVICE,
-        keys::TASK,
-        keys::IMAGE,
-        keys::CARRY,
-        keys::ENV_FILE_ENTRY,
-        keys::BACKOFF,
-        keys::READY_WHEN,
-        keys::EXPOSE,
-        keys::RUN_ONCE,
-    ];
-    for key in tables.into_iter().flatten() {
+    let tables = TABLES.iter().map(|(_, table)| *table).chain([keys::FILE]);
+    for key in tables.flatten() {
         assert!(good.contains(&format!("{}:", key.name)), "{}", key.name);
     }
     for key in settings::KEYS {

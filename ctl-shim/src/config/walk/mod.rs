@@ -35,6 +35,7 @@ pub(super) use file::walk;
 pub(super) use settings::walk_settings;
 
 /// Limits that the schema states too.
+#[cfg(test)]
 pub(super) mod limits {
     pub(in crate::config) use super::carry::{KERNEL, OWN};
     pub(in crate::config) use super::service::LARGEST_FACTOR;
