@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use agentbox_ctl::config;
@@ -144,6 +144,7 @@ impl SettingsFile {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(self.directory.join(".lock"))
             .map_err(cannot)?;
         lock.lock().map_err(cannot)?;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use agentbox_ctl::config::limit;
 use agentbox_ctl::config::settings::KEYS;
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths::CONFIG_NAME;
 
-use super::layers::{Layers, Row};
+use super::file::Scope;
+use super::layers::{Layers, Row, Source};
 use crate::plan::create::Settings;
 use crate::ui::one_line;
 
@@ -153,10 +155,23 @@ fn refuse_unsupported(layers: &Layers) -> Result<(), Failure> {
         let Some(row) = layers.value(name).filter(|row| row.text != "false") else {
             continue;
         };
-        let place = place(row, layers);
+        let hint = match &row.source {
+            Source::File { scope, .. } => {
+                let global = if *scope == Scope::Global { "--global " } else { "" };
+                format!("agentbox config unset {global}{name}")
+            }
+            _ if name == "box.docker" => {
+                "agentbox create --defaults skip makes the box without it".to_owned()
+            }
+            _ => format!("remove {name} from {CONFIG_NAME}"),
+        };
         return Err(Failure::usage(cannot)
-            .cause(format!("{name} is {} in {place}", one_line(&row.text)))
-            .hint(format!("remove it there, or see agentbox config unset {name}")));
+            .cause(format!(
+                "{name} is {} in {}",
+                one_line(&row.text),
+                place(row, layers)
+            ))
+            .hint(hint));
     }
     Ok(())
 }
@@ -175,7 +190,7 @@ fn places(flags: &Flags, layers: &Layers) -> BTreeMap<&'static str, String> {
         .filter(|key| !is_given(key.name))
         .filter_map(|key| {
             let row = layers.rows(key).into_iter().next()?;
-            (row.source != super::Source::BuiltIn).then(|| (key.name, place(row, layers)))
+            (row.source != Source::BuiltIn).then(|| (key.name, place(row, layers)))
         })
         .collect()
 }
@@ -246,12 +261,12 @@ mod tests {
         insta::assert_snapshot!(failure("box:\n  docker: true", ""), @r"
 error: this version cannot give a box a Docker engine of its own
   caused by: box.docker is true in agentbox.yaml:2
-hint: remove it there, or see agentbox config unset box.docker
+hint: agentbox create --defaults skip makes the box without it
 ");
         insta::assert_snapshot!(failure("", "box: {from: warm}"), @r"
 error: this version cannot make a box from a checkpoint
   caused by: box.from is warm in ~/.config/agentbox/config.yaml:1
-hint: remove it there, or see agentbox config unset box.from
+hint: agentbox config unset --global box.from
 ");
         insta::assert_snapshot!(failure("box: {volumes: {theirs: /x}}", ""), @r"
 error: volumes mine (--volume) and theirs (agentbox.yaml:1) are both mounted at /x

@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 #[derive(Debug, clap::Args)]
 struct Whose {
     /// The settings for all projects; else the project's, and these where there is no project
-    #[arg(short, long, conflicts_with = "project")]
+    #[arg(short, long)]
     global: bool,
     /// The project's directory; else the nearest one upwards with an agentbox.yaml, or the git top level
     #[arg(long, value_name = "DIR")]

@@ -41,14 +41,28 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     } else {
         format!("{name} is set in {place}")
     });
-    if let Some(stronger) = stronger(arguments, context, &file, &name) {
+    if let Some(stronger) = stronger(arguments, context, &file, &change, &name) {
         context.ui.warning(&stronger);
     }
     Ok(Exit::SUCCESS)
 }
 
 /// What wins over the value that was just written. Files that cannot be read are for the command that needs them.
-fn stronger(arguments: &Arguments, context: &Context, file: &SettingsFile, name: &str) -> Option<String> {
+fn stronger(
+    arguments: &Arguments,
+    context: &Context,
+    file: &SettingsFile,
+    change: &Change,
+    name: &str,
+) -> Option<String> {
+    // Other entries and items are no rivals.
+    let text = match change {
+        Change::Whole { key, values } if !key.kind.is_list() && !key.kind.is_mapping() => {
+            values.first().map(|(_, text)| text)?
+        }
+        Change::Whole { .. } => return None,
+        Change::One { text, .. } => text.as_ref()?,
+    };
     let nearby = Whose {
         global: false,
         project: arguments.whose.project.clone(),
@@ -66,12 +80,10 @@ fn stronger(arguments: &Arguments, context: &Context, file: &SettingsFile, name:
             }
             Source::BuiltIn => false,
         })?;
-    // Other items of a list are no rivals.
-    if key.kind.is_list() || (entry.is_none() && key.kind.is_mapping()) {
-        return None;
-    }
-    Some(format!(
-        "for this project {} says otherwise about {name}, and wins",
-        winner.source.place(context.home.as_deref())
-    ))
+    (winner.text != *text).then(|| {
+        format!(
+            "for this project {} says otherwise about {name}, and wins",
+            winner.source.place(context.home.as_deref())
+        )
+    })
 }
