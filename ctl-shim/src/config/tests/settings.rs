@@ -197,3 +197,24 @@ fn the_table_is_sound() {
         }
     }
 }
+
+/// The reference for users names every setting and what is built in, and its example loads.
+#[test]
+fn the_reference_has_them_all() {
+    let reference = include_str!("../../../../docs/reference/settings.md");
+    for key in KEYS {
+        let row = reference
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{}` |", key.name)));
+        let built_in = row.unwrap().split('|').nth(3).unwrap().trim().trim_matches('`');
+        assert_eq!(built_in, key.built_in.unwrap_or("–"), "{}", key.name);
+    }
+    let example = reference
+        .split("```yaml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    assert_eq!(load_settings(example.as_bytes()).unwrap().len(), 4);
+}
