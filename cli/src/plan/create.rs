@@ -39,6 +39,8 @@ pub struct Settings {
     pub volumes: Vec<(String, String)>,
     /// Whether `create` waits for the units.
     pub wait: bool,
+    /// Most bytes that all carried files may take together.
+    pub carry_limit: u64,
     /// Where single values come from that no flag gave and that are not built in: the key, such as `box.memory`,
     /// and the place, for messages.
     pub places: BTreeMap<&'static str, String>,

@@ -26,18 +26,28 @@ pub(super) struct Edited {
     pub(super) anew: bool,
 }
 
-/// The text after the change, `None` where what would be written is no valid file: the entries contradict each other.
-pub(super) fn edit(text: &str, before: &[Entry], change: &Change) -> Option<Edited> {
+/// The text after the change.
+///
+/// # Errors
+/// What is wrong with the file that would be written: entries that contradict each other, too much text.
+pub(super) fn edit(text: &str, before: &[Entry], change: &Change) -> Result<Edited, String> {
     let wanted = change.apply(before);
     let is_wanted = |text: &str| {
         load_settings(text.as_bytes()).is_ok_and(|entries| in_order(&entries) == in_order(&wanted))
     };
     let in_place = in_place(text, &wanted, change).filter(|text| is_wanted(text));
     match in_place {
-        Some(text) => Some(Edited { text, anew: false }),
+        Some(text) => Ok(Edited { text, anew: false }),
         None => {
             let text = written_anew(text, &wanted);
-            is_wanted(&text).then_some(Edited { text, anew: true })
+            if is_wanted(&text) {
+                return Ok(Edited { text, anew: true });
+            }
+            let mistakes = load_settings(text.as_bytes()).err().unwrap_or_default();
+            Err(match mistakes.into_iter().next() {
+                Some(mistake) => mistake.message,
+                None => "it would not read back as it was meant".to_owned(),
+            })
         }
     }
 }
@@ -416,7 +426,10 @@ carry:
         let text = "box:\n  volumes:\n    a: /x\n";
         let before = load_settings(text.as_bytes()).unwrap();
         let change = Change::set(key("box.volumes").unwrap(), Some("b".into()), "/x").unwrap();
-        assert_eq!(edit(text, &before, &change), None);
+        assert_eq!(
+            edit(text, &before, &change),
+            Err("\"b\" in box.volumes in the file is mounted where \"a\" is".to_owned())
+        );
     }
 
     fn any_change() -> impl Strategy<Value = Change> {
@@ -426,7 +439,7 @@ carry:
             7_u32..99,
         )
             .prop_map(move |(name, size)| Change::set(of(name), None, &format!("{size}m")).unwrap());
-        let one = ("[A-C]", ".{0,5}").prop_map(move |(name, text)| Change::One {
+        let one = ("[A-C]|[^=\\s\0]{1,4}", ".{0,5}").prop_map(move |(name, text)| Change::One {
             key: of("box.env"),
             name,
             text: Some(text.replace('\0', "")),

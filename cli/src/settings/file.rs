@@ -156,14 +156,11 @@ impl SettingsFile {
             Some(heading) if text.is_empty() => heading.clone(),
             _ => text,
         };
-        let Some(Edited { text, anew }) = edit(&start, &before, change) else {
-            return Err(Failure::usage(format!(
-                "{} of {} would contradict each other: two volumes at one path",
-                change.key().name,
-                self.scope
-            ))
-            .hint(format!("agentbox config get {}", change.key().name)));
-        };
+        let Edited { text, anew } = edit(&start, &before, change).map_err(|wrong| {
+            Failure::usage(format!("cannot change {}", self.shown(home)))
+                .cause(wrong)
+                .hint(format!("agentbox config get {}", change.key().name))
+        })?;
         replace(&target, parent, &text).map_err(cannot)?;
         Ok(if anew { Changed::Anew } else { Changed::InPlace })
     }

@@ -10,6 +10,7 @@ use agentbox_ctl::paths::CONFIG_NAME;
 use super::beyond::Ask;
 use super::file::{Scope, SettingsFile};
 use crate::context::Context;
+use crate::ui::one_line;
 
 /// Who gives a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +53,13 @@ impl Source {
     }
 }
 
-/// A path as a person writes it.
+/// A path as a person writes it, on one line.
 pub(super) fn below_home(path: &Path, home: Option<&Path>) -> String {
-    match home.and_then(|home| path.strip_prefix(home).ok()) {
+    let shown = match home.and_then(|home| path.strip_prefix(home).ok()) {
         Some(rest) => format!("~/{}", rest.display()),
         None => path.display().to_string(),
-    }
+    };
+    one_line(&shown).into_owned()
 }
 
 /// One value in effect: of a mapping one entry, of a list one item.

@@ -25,8 +25,9 @@ pub use beyond::{Ask, beyond, resolve_allowed};
 pub use change::Change;
 pub use file::{Changed, Scope, SettingsFile};
 pub use layers::{Layers, Row, Source};
-pub use resolve::{Flags, carry_limit, resolve};
+pub use resolve::{Flags, resolve};
 
+use agentbox_ctl::config::limit::capability;
 use agentbox_ctl::config::nearest;
 use agentbox_ctl::config::settings::{KEYS, SettingKey, key};
 use agentbox_ctl::failure::Failure;
@@ -47,7 +48,9 @@ pub fn find(word: &str) -> Result<(&'static SettingKey, Option<String>), Failure
             .and_then(|rest| rest.strip_prefix('.'));
         match entry {
             Some(entry) if (key.kind.is_mapping() || key.kind.is_list()) && !entry.is_empty() => {
-                return Ok((key, Some(entry.to_owned())));
+                // An item of a list is named as it is kept.
+                let item = capability(entry).ok().filter(|_| key.kind.is_list());
+                return Ok((key, Some(item.unwrap_or_else(|| entry.to_owned()))));
             }
             Some(_) => {
                 return Err(Failure::usage(format!(
@@ -83,6 +86,10 @@ mod tests {
         let found = |word: &str| find(word).map(|(key, entry)| (key.name, entry));
         assert_eq!(found("box.memory"), Ok(("box.memory", None)));
         assert_eq!(found("box.env.A.b"), Ok(("box.env", Some("A.b".into()))));
+        assert_eq!(
+            found("box.cap_add.cap_net_raw"),
+            Ok(("box.cap_add", Some("NET_RAW".into())))
+        );
         for (word, hint) in [
             ("box.memroy", "did you mean box.memory?"),
             ("memory", "did you mean box.memory?"),

@@ -64,19 +64,11 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
         wait: flags
             .wait
             .unwrap_or_else(|| text("box.wait").is_some_and(|text| text == "true")),
+        carry_limit: pick(None, layers, "carry.max_bytes", limit::size)?
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or(u64::MAX),
         places: places(&flags, layers),
     })
-}
-
-/// Most bytes that carried files may take together.
-///
-/// # Errors
-/// None that a file which was read could cause.
-pub fn carry_limit(layers: &Layers) -> Result<u64, Failure> {
-    let limit = pick(None, layers, "carry.max_bytes", limit::size)?;
-    Ok(limit
-        .and_then(|bytes| u64::try_from(bytes).ok())
-        .unwrap_or(u64::MAX))
 }
 
 /// The flag's value, or the layers'.
@@ -237,7 +229,7 @@ mod tests {
         assert!(settings.wait);
         assert_eq!(settings.places.get("box.memory"), None);
         assert_eq!(settings.places["box.network"], "~/.config/agentbox/config.yaml:1");
-        assert_eq!(carry_limit(&layers).unwrap(), 5 << 10);
+        assert_eq!(settings.carry_limit, 5 << 10);
         let waiting = Flags {
             wait: Some(false),
             ..Flags::default()

@@ -38,7 +38,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     if context.json {
         context.ui.json(&match (&entry, rows.first()) {
             (Some(_), Some(row)) => JsonSetting::of(row, root.as_deref()),
-            _ => JsonSetting::whole(key, &rows, root.as_deref()),
+            (Some(entry), None) => JsonSetting::missing(format!("{}.{entry}", key.name)),
+            (None, _) => JsonSetting::whole(key, &rows, root.as_deref()),
         })?;
         return Ok(if rows.is_empty() {
             Exit::FAILURE

@@ -122,5 +122,5 @@ fn full_name(key: &SettingKey, entry: Option<&str>) -> String {
 
 /// `the project settings, ~/.config/agentbox/projects/x.yaml`.
 fn described(file: &SettingsFile, home: Option<&Path>) -> String {
-    format!("the {}, {}", file.scope, crate::ui::one_line(&file.shown(home)))
+    format!("the {}, {}", file.scope, file.shown(home))
 }

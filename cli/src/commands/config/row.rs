@@ -25,14 +25,6 @@ impl JsonSetting {
     /// A whole setting. `root` is the project's.
     pub(super) fn whole(key: &SettingKey, rows: &[&Row], root: Option<&Path>) -> Self {
         let entries: Vec<_> = rows.iter().map(|row| Self::of(row, root)).collect();
-        let many = |value| Self {
-            key: key.name.to_owned(),
-            value,
-            origin: None,
-            file: None,
-            line: None,
-            entries: None,
-        };
         if key.kind.is_mapping() || key.kind.is_list() {
             let texts = rows.iter().map(|row| Value::from(row.text.as_str()));
             let value = if key.kind.is_list() {
@@ -42,11 +34,25 @@ impl JsonSetting {
                 Value::Object(names.zip(texts).collect::<Map<_, _>>())
             };
             return Self {
+                value,
                 entries: Some(entries),
-                ..many(value)
+                ..Self::missing(key.name.to_owned())
             };
         }
-        entries.into_iter().next().unwrap_or_else(|| many(Value::Null))
+        let missing = || Self::missing(key.name.to_owned());
+        entries.into_iter().next().unwrap_or_else(missing)
+    }
+
+    /// A setting or entry without a value.
+    pub(super) fn missing(key: String) -> Self {
+        Self {
+            key,
+            value: Value::Null,
+            origin: None,
+            file: None,
+            line: None,
+            entries: None,
+        }
     }
 
     /// One value.
