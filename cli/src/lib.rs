@@ -8,6 +8,7 @@
 
 pub mod approval;
 pub mod boxes;
+pub mod carry;
 pub mod commands;
 pub mod context;
 pub mod creation;

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use agentbox_ctl::config::model::Carry;
 use agentbox_ctl::failure::Failure;
 
 use super::on_runtime;
 use crate::Exit;
+use crate::approval::{Answer, Decision};
+use crate::carry;
 use crate::context::Context;
 use crate::creation::{self, Made};
 use crate::docker::Docker;
@@ -63,12 +66,25 @@ pub struct Arguments {
     /// A capability beyond Docker's default set. Can be given several times
     #[arg(long, value_name = "CAP", value_parser = limit::capability)]
     cap_add: Vec<String>,
-    /// Ask nothing
+    /// Allow what `carry` in agentbox.yaml copies from this machine into the box, without asking
+    #[arg(long)]
+    carry_yes: bool,
+    /// What to do about `carry`: `skip` leaves it out, whatever else is said
+    #[arg(long, value_name = "skip")]
+    carry: Option<CarryChoice>,
+    /// Ask nothing. What `carry` copies must be allowed already, or with --carry-yes
     #[arg(short, long)]
     yes: bool,
     /// No setup wizard where there is no agentbox.yaml
     #[arg(long)]
     no_wizard: bool,
+}
+
+/// What `--carry` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CarryChoice {
+    /// Copy nothing
+    Skip,
 }
 
 /// Makes and starts a box.
@@ -86,11 +102,20 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     // Before anything of Docker's: a mistake is told without an engine, too.
     let config = project_config::of_project(&project)?;
     let settings = settings(arguments)?;
+    let carried = carried(arguments, context, &project, &config.config.carry)?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
-        let made = match creation::create(context, &docker, &project, config, &settings, &mut interrupt).await
-        {
+        let making = creation::create(
+            context,
+            &docker,
+            &project,
+            config,
+            &settings,
+            &carried,
+            &mut interrupt,
+        );
+        let made = match making.await {
             Ok(made) => made,
             Err(Stopped::Failed(failure)) => return Err(failure),
             Err(Stopped::Interrupted) => {
@@ -150,6 +175,38 @@ fn refuse_too_much(project: &Project, context: &Context) -> Result<(), Failure> 
         project.root.display()
     ))
     .hint("cd to a project, or agentbox create --project DIR"))
+}
+
+/// What goes from this machine into the box: looked at, and allowed by the user, before anything is made.
+fn carried(
+    arguments: &Arguments,
+    context: &Context,
+    project: &Project,
+    entries: &[Carry],
+) -> Result<carry::Plan, Failure> {
+    if entries.is_empty() {
+        return Ok(carry::Plan::default());
+    }
+    if arguments.carry == Some(CarryChoice::Skip) {
+        context.ui.status("leaving out what agentbox.yaml carries");
+        return Ok(carry::Plan::default());
+    }
+    let roots = carry::Roots {
+        project: &project.root,
+        home: context.home.as_deref(),
+    };
+    let plan = carry::gather(entries, roots, carry::DEFAULT_MAX_BYTES)?;
+    let answer = if arguments.carry_yes {
+        Answer::Yes
+    } else if arguments.yes {
+        Answer::Never
+    } else {
+        Answer::Ask
+    };
+    match carry::approve(context, &project.root, &plan, answer)? {
+        Decision::Approved => Ok(plan),
+        Decision::Skipped => Ok(carry::Plan::default()),
+    }
 }
 
 fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
