@@ -166,7 +166,9 @@ mod tests {
         fs::write(project.join("conf/a"), "x".repeat(2048)).unwrap();
         fs::write(project.join("token"), "x").unwrap();
         fs::set_permissions(project.join("token"), fs::Permissions::from_mode(0o640)).unwrap();
-        fs::write(project.join("a to b (1 B)\n\u{1b}[2J\u{202e}"), "x").unwrap();
+        let odd = project.join("a to b (1 B)\n\u{1b}[2J\u{202e}");
+        fs::write(&odd, "x").unwrap();
+        fs::set_permissions(&odd, fs::Permissions::from_mode(0o644)).unwrap();
         let plan = plan(
             &project,
             r#"

@@ -91,6 +91,13 @@ pub(super) struct Destination<'a> {
     pub(super) path: String,
 }
 
+impl Destination<'_> {
+    /// Whether a directory goes there, and not a file or a link.
+    pub(super) fn wants_directory(&self) -> bool {
+        self.found.is_directory() && !self.entry.carry.secret
+    }
+}
+
 /// One thing to put into a box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Put {
@@ -145,10 +152,9 @@ pub(super) fn destinations<'a>(plan: &'a Plan, people: &People) -> Result<Vec<De
             let is_open = outer.found.is_directory() && !outer.entry.carry.secret;
             if outer.path == inner.path || !is_open {
                 return Err(Failure::failed(format!(
-                    "{} and {} are both for {} in this box",
+                    "{} and {} exclude each other in this box",
                     shown(Path::new(&other.entry.carry.dest)),
                     shown(Path::new(&one.entry.carry.dest)),
-                    shown(Path::new(&outer.path)),
                 ))
                 .hint("give one of them another dest in agentbox.yaml"));
             }
@@ -157,11 +163,11 @@ pub(super) fn destinations<'a>(plan: &'a Plan, people: &People) -> Result<Vec<De
     Ok(all)
 }
 
-/// Everything to put, each directory before what is in it. `kinds` has what the box has at each destination and at
-/// the directories above it, as far up as something is missing.
+/// Everything to put, each directory before what is in it. `kinds` has what the box has where a directory is to go and
+/// above each destination, as far up as something is missing.
 ///
 /// # Errors
-/// A file where a directory is wanted, or the other way round; users whom the image does not have.
+/// A file where a directory is wanted; users whom the image does not have; what is the box's own.
 pub(super) fn compose(
     destinations: &[Destination<'_>],
     people: &People,
@@ -173,26 +179,12 @@ pub(super) fn compose(
         let (entry, found, dest) = (destination.entry, destination.found, &destination.path);
         let owner = people.owner_of(entry)?;
         let there = kinds.get(dest).copied().unwrap_or(PathKind::Missing);
-        let wants_directory = found.is_directory() && !entry.carry.secret;
-        match there {
-            PathKind::Directory if !wants_directory => {
-                return Err(Failure::failed(format!(
-                    "{} is a directory in the image",
-                    shown(Path::new(dest))
-                ))
-                .hint(format!(
-                    "name the file in dest, such as {dest}/{}",
-                    base_name(&found.path)
-                )));
-            }
-            PathKind::Other if wants_directory => {
-                return Err(Failure::failed(format!(
-                    "{} is no directory in the image, and carry wants one there",
-                    shown(Path::new(dest))
-                ))
-                .hint("choose another dest in agentbox.yaml"));
-            }
-            _ => {}
+        if destination.wants_directory() && matches!(there, PathKind::Other | PathKind::Link) {
+            return Err(Failure::failed(format!(
+                "{} is no directory in the image, and carry wants one there",
+                shown(Path::new(dest))
+            ))
+            .hint("choose another dest in agentbox.yaml"));
         }
         for missing in missing_above(dest, kinds)? {
             if !made.insert(missing.clone()) {
@@ -497,7 +489,6 @@ carry:
                 .unwrap_err()
         };
         let all = [
-            refusal("carry: [./token=/etc]", HOME),
             refusal("carry: [./conf=/etc/x]", &[("/etc/x", PathKind::Other)]),
             refusal("carry: [./token=/etc/x/y]", &[("/etc/x", PathKind::Other)]),
             refusal("carry: [./token=/home/dev/a, ./token=~/a]", HOME),
@@ -509,11 +500,10 @@ carry:
             ),
         ];
         insta::assert_snapshot!(all.join("\n"), @r#"
-/etc is a directory in the image
 /etc/x is no directory in the image, and carry wants one there
 /etc/x is no directory in the image, and /etc/x/y would lie below it
-/home/dev/a and ~/a are both for /home/dev/a in this box
-/home/dev/a and ~/a/b are both for /home/dev/a in this box
+/home/dev/a and ~/a exclude each other in this box
+/home/dev/a and ~/a/b exclude each other in this box
 the image has no user `nobody`, and carry wants /t to be theirs
 /usr/local/bin/agentbox-ctl is not for carry
 "#);

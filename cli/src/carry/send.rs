@@ -14,7 +14,7 @@ use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 
 use super::approve::shown;
-use super::place::{self, People, Put, PutKind};
+use super::place::{self, Destination, People, Put, PutKind};
 use super::{Plan, Stamp};
 use crate::docker::{Docker, PathKind};
 use crate::seed::pipe;
@@ -48,18 +48,7 @@ pub async fn send(docker: &Docker, container: &str, image_user: &str, plan: &Pla
     };
     let people = People::new(image_user, passwd, group.as_deref())?;
     let destinations = place::destinations(plan, &people)?;
-    let mut kinds = HashMap::new();
-    for destination in &destinations {
-        let dest = &destination.path;
-        if look(docker, container, dest, &mut kinds).await? != PathKind::Missing {
-            continue;
-        }
-        for above in place::above(dest) {
-            if look(docker, container, above, &mut kinds).await? != PathKind::Missing {
-                break;
-            }
-        }
-    }
+    let kinds = look_around(docker, container, &destinations).await?;
     let puts = place::compose(&destinations, &people, &kinds)?;
     let sent = Sent {
         in_workspace: puts
@@ -71,6 +60,29 @@ pub async fn send(docker: &Docker, container: &str, image_user: &str, plan: &Pla
     };
     upload(docker, container, puts).await?;
     Ok(sent)
+}
+
+/// What a container has at the directories above each destination, as far up as something is missing, and where a
+/// directory is to go. A look costs the engine some 20 ms, so nothing is looked at that the upload finds out itself.
+async fn look_around(
+    docker: &Docker,
+    container: &str,
+    destinations: &[Destination<'_>],
+) -> Result<HashMap<String, PathKind>, Failure> {
+    let mut kinds = HashMap::from([(paths::WORKSPACE.to_owned(), PathKind::Directory)]);
+    for destination in destinations {
+        let mut is_missing = false;
+        for above in place::above(&destination.path) {
+            if look(docker, container, above, &mut kinds).await? != PathKind::Missing {
+                break;
+            }
+            is_missing = true;
+        }
+        if !is_missing && destination.wants_directory() {
+            look(docker, container, &destination.path, &mut kinds).await?;
+        }
+    }
+    Ok(kinds)
 }
 
 /// What a container has at a path. A link counts as what it leads to where that is a directory.
@@ -101,6 +113,10 @@ async fn upload(docker: &Docker, container: &str, puts: Vec<Put>) -> Result<(), 
         .map_err(|error| Failure::failed("cannot pack what is carried").because(&error))?;
     match (uploaded, written) {
         (Ok(()), Ok(())) => Ok(()),
+        (Err(error), _) if error.cause().message.contains("cannot overwrite directory") => {
+            Err(Failure::from(error)
+                .hint("dest in agentbox.yaml is the file's own place: name the file in it"))
+        }
         // The engine's refusal ends the writing, and the other way round: the first cause is the one to tell.
         (Err(error), _) if error.status().is_some_and(|status| status != 400) => Err(error.into()),
         (_, Err(failure)) => Err(failure),
