@@ -1,8 +1,8 @@
 //! Making a box, atomically: whatever ends it early leaves nothing that a user sees.
 //!
 //! ```text
-//! list, image ─► container under a temporary name ─► upload ∥ attach ─► start ─► ready line ─► rename ─► restart policy
-//!                └──────────── undone on a failure or a signal ────────────────────────────┘
+//! list, image ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─► ready line ─► rename ─► restart policy
+//!                └──────────── undone on a failure or a signal ────────────────────────────────────┘
 //! ```
 //!
 //! A kill leaves a container that carries its maker; `prune` and the next `create` remove it once the maker is gone.
@@ -15,6 +15,7 @@ use agentbox_ctl::identity::Identity;
 use crate::boxes::identity::{host_id, new_id};
 use crate::boxes::maker::{self, Maker};
 use crate::boxes::{self, BoxInfo, HalfMade, label, name};
+use crate::carry;
 use crate::context::Context;
 use crate::docker::{Docker, DockerError, ImageDetails};
 use crate::image;
@@ -74,6 +75,7 @@ pub async fn create(
     project: &Project,
     config: ValidFile,
     settings: &Settings,
+    carried: &carry::Plan,
     interrupt: &mut Interrupt,
 ) -> Result<Made, Stopped> {
     let begun = Instant::now();
@@ -111,6 +113,7 @@ pub async fn create(
             project,
             config: &config,
             settings,
+            carried,
             image: &image,
             name: &name,
             id: new_id()?,
@@ -149,6 +152,7 @@ struct Attempt<'a> {
     project: &'a Project,
     config: &'a ValidFile,
     settings: &'a Settings,
+    carried: &'a carry::Plan,
     image: &'a ImageDetails,
     name: &'a str,
     id: String,
@@ -164,7 +168,8 @@ impl Attempt<'_> {
             maker: self.maker.clone(),
             longest_stop: project_config::stop_time(&self.config.config).as_secs(),
         };
-        let spec = create::container(self.settings, &origin, self.name);
+        let mut spec = create::container(self.settings, &origin, self.name);
+        spec.temporary.extend(self.carried.secrets_mount());
         let step = self.context.ui.step(&format!("making box `{}`", self.name));
         let begun = Instant::now();
         // Not to be cut off: the engine would go on, and nobody would know what it made.
@@ -199,6 +204,13 @@ impl Attempt<'_> {
         step.update("copying the project");
         let mut output = interrupt.guard(self.fill(container, owner)).await?;
         took(self.context, "sending files, attaching", begun);
+        if !self.carried.is_empty() {
+            let begun = Instant::now();
+            step.update("carrying files");
+            let sending = carry::send(self.docker, container, &self.image.user, self.carried);
+            interrupt.guard(sending).await?;
+            took(self.context, "carrying files", begun);
+        }
 
         let begun = Instant::now();
         step.update("starting");

@@ -205,7 +205,7 @@ impl From<ContainerDetails> for Inspection {
 }
 
 /// `4 GiB` where it is a round number of a unit, else with one decimal.
-fn bytes(value: i64) -> String {
+pub(crate) fn bytes(value: i64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut tenths = i128::from(value) * 10;

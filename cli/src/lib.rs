@@ -8,6 +8,7 @@
 
 pub mod approval;
 pub mod boxes;
+pub mod carry;
 pub mod commands;
 pub mod context;
 pub mod creation;
@@ -38,7 +39,7 @@ mod testing;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use agentbox_ctl::failure::Failure;
+use agentbox_ctl::failure::{Failure, Kind};
 
 use crate::context::Context;
 use crate::ui::Ui;
@@ -82,7 +83,11 @@ fn finish(ui: &Ui, result: Result<Exit, Failure>) -> u8 {
     match result {
         Ok(Exit(code)) => code,
         Err(failure) => {
-            ui.failure(&failure);
+            if failure.kind == Kind::Interrupted {
+                ui.status(&failure.message);
+            } else {
+                ui.failure(&failure);
+            }
             failure.kind.exit_code()
         }
     }

@@ -15,11 +15,13 @@ pub mod engine;
 pub mod images;
 pub mod process;
 pub mod project;
+pub mod pty;
 pub mod sweep;
 pub mod test_box;
 pub mod wait;
 
 pub use process::{Output, Running};
 pub use project::Project;
+pub use pty::OnTerminal;
 pub use test_box::TestBox;
 pub use wait::{wait_for, wait_until};

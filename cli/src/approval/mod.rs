@@ -9,6 +9,7 @@
 //! An approval is for one kind of request, one project and one content, byte for byte: whatever is not part of the
 //! content may change without a new question, so the content is everything that the person's word depends on.
 
+mod ask;
 mod store;
 
 use std::path::Path;
@@ -72,10 +73,14 @@ pub enum Decision {
 /// Decides a request: by what is remembered, by the command line, or by the person at the terminal.
 ///
 /// # Errors
-/// A request that nobody has allowed: there is no terminal to ask on, or the answer was no. Exit code 1.
+/// A request that nobody has allowed: there is no terminal to ask on, or the answer was no. Exit code 1. A signal at
+/// the question: exit code 130.
+///
+/// # Panics
+/// When called from async code: the question waits on a runtime of its own.
 pub fn decide(context: &Context, request: &Request<'_>, answer: Answer) -> Result<Decision, Failure> {
     decide_with(&context.ui, Store::of_user(), request, answer, |question| {
-        context.ui.confirm(question)
+        ask::confirm(&context.ui, question)
     })
 }
 

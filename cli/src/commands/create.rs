@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use agentbox_ctl::config::model::Carry;
 use agentbox_ctl::failure::Failure;
 
 use super::on_runtime;
 use crate::Exit;
-use crate::approval::Answer;
+use crate::approval::{Answer, Decision};
+use crate::carry;
 use crate::context::Context;
 use crate::creation::{self, Made};
 use crate::docker::Docker;
@@ -67,7 +69,13 @@ pub struct Arguments {
     /// What `defaults` in agentbox.yaml ask for beyond a plain box: allow it, or leave it out; else you are asked, once
     #[arg(long, value_name = "ANSWER")]
     defaults: Option<DefaultsAnswer>,
-    /// Ask nothing
+    /// Allow what `carry` in agentbox.yaml copies from this machine into the box, without asking
+    #[arg(long)]
+    carry_yes: bool,
+    /// What to do about `carry`: `skip` leaves it out, whatever else is said
+    #[arg(long, value_name = "skip")]
+    carry: Option<CarryChoice>,
+    /// Ask nothing. What `carry` and `defaults` ask for must be allowed already, or by their own flags
     #[arg(short, long)]
     yes: bool,
     /// No setup wizard where there is no agentbox.yaml
@@ -81,6 +89,13 @@ enum DefaultsAnswer {
     /// Allow it, and remember that.
     Yes,
     /// Make the box without.
+    Skip,
+}
+
+/// What `--carry` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CarryChoice {
+    /// Copy nothing
     Skip,
 }
 
@@ -104,11 +119,26 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let layers = Layers::load(context, Some(&project.root), &config.config.defaults)?;
     let settings =
         settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
+    let carried = carried(
+        arguments,
+        context,
+        &project,
+        &config.config.carry,
+        settings.carry_limit,
+    )?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
-        let made = match creation::create(context, &docker, &project, config, &settings, &mut interrupt).await
-        {
+        let making = creation::create(
+            context,
+            &docker,
+            &project,
+            config,
+            &settings,
+            &carried,
+            &mut interrupt,
+        );
+        let made = match making.await {
             Ok(made) => made,
             Err(Stopped::Failed(failure)) => return Err(failure),
             Err(Stopped::Interrupted) => {
@@ -168,6 +198,39 @@ fn refuse_too_much(project: &Project, context: &Context) -> Result<(), Failure> 
         project.root.display()
     ))
     .hint("cd to a project, or agentbox create --project DIR"))
+}
+
+/// What goes from this machine into the box: looked at, and allowed by the user, before anything is made.
+fn carried(
+    arguments: &Arguments,
+    context: &Context,
+    project: &Project,
+    entries: &[Carry],
+    limit: u64,
+) -> Result<carry::Plan, Failure> {
+    if entries.is_empty() {
+        return Ok(carry::Plan::default());
+    }
+    if arguments.carry == Some(CarryChoice::Skip) {
+        context.ui.status("leaving out what agentbox.yaml carries");
+        return Ok(carry::Plan::default());
+    }
+    let roots = carry::Roots {
+        project: &project.root,
+        home: context.home.as_deref(),
+    };
+    let plan = carry::gather(entries, roots, limit)?;
+    let answer = if arguments.carry_yes {
+        Answer::Yes
+    } else if arguments.yes {
+        Answer::Never
+    } else {
+        Answer::Ask
+    };
+    match carry::approve(context, &project.root, &plan, answer)? {
+        Decision::Approved => Ok(plan),
+        Decision::Skipped => Ok(carry::Plan::default()),
+    }
 }
 
 fn answer(arguments: &Arguments) -> Answer {

@@ -2,13 +2,75 @@
 
 use std::io::{self, Read};
 
-use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptions, DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::{Docker, DockerError};
 
+/// What a container has at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// Nothing.
+    Missing,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A file, or something else.
+    Other,
+}
+
+/// The bits of Go's `os.FileMode` for a directory and for a symbolic link.
+const MODE_DIRECTORY: u32 = 1 << 31;
+const MODE_LINK: u32 = 1 << 27;
+
 impl Docker {
+    /// What is at `path` of a container; a link is one, unless the path ends in a slash. Directories above it may be
+    /// links.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn path_kind(&self, container: &str, path: &str) -> Result<PathKind, DockerError> {
+        let options = ContainerArchiveInfoOptions {
+            path: path.to_owned(),
+        };
+        let result = self
+            .client
+            .get_container_archive_info(container, Some(options))
+            .await;
+        match result {
+            Ok(stat) if stat.file_mode & MODE_DIRECTORY != 0 => Ok(PathKind::Directory),
+            Ok(stat) if stat.file_mode & MODE_LINK != 0 => Ok(PathKind::Link),
+            Ok(_) => Ok(PathKind::Other),
+            Err(error) => match self.error(&error, |cause| DockerError::Download(path.to_owned(), cause)) {
+                error if error.is_not_found() => Ok(PathKind::Missing),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// As [`Self::upload`], and what is a directory stays one: an archive with a file in its place is refused.
+    ///
+    /// # Errors
+    /// As [`Self::upload`].
+    pub async fn upload_beside(
+        &self,
+        container: &str,
+        archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Result<(), DockerError> {
+        let options = UploadToContainerOptionsBuilder::default()
+            .path("/")
+            .no_overwrite_dir_non_dir("true")
+            .build();
+        self.patient
+            .upload_to_container(container, Some(options), bollard::body_try_stream(archive))
+            .await
+            .map_err(|error| self.error(&error, |cause| DockerError::Upload(container.to_owned(), cause)))
+    }
+
     /// Unpacks a tar stream below `/`. Headers carry numeric owners, which are kept.
     ///
     /// # Errors

@@ -21,9 +21,10 @@ use std::time::Duration;
 use agentbox_ctl::failure::Failure;
 
 pub use self::address::{EngineAddress, TlsChoice, Transport};
+pub use self::archive::PathKind;
 pub use self::container::{
     AttachedOutput, ContainerDetails, ContainerPhase, ContainerSpec, ContainerSummary, NamedVolume,
-    PublishedPort, RestartPolicy,
+    PublishedPort, RestartPolicy, TemporaryFileSystem,
 };
 pub use self::error::{Cause, DockerError};
 pub use self::exec::{Channel, ExecOptions, ExecOutput, ExecStream, KeptStderr};

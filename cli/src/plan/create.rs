@@ -170,6 +170,7 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
                 labels: of_this_box.clone(),
             })
             .collect(),
+        temporary: Vec::new(),
         capabilities_added: settings.capabilities.clone(),
         capabilities_dropped: DROPPED
             .iter()
