@@ -366,3 +366,18 @@ error: volumes mine (--volume) and theirs (~/.config/agentbox/config.yaml:3) are
 hint: give --volume theirs:ANOTHER-PATH
 ");
 }
+
+#[test]
+fn what_may_be_carried_is_a_setting() {
+    let home = Home::new();
+    home.yaml("carry: [./data=/tmp/data]\n");
+    fs::write(home.project().join("data"), vec![b'x'; 3000]).unwrap();
+    let create = ["create", "--carry-yes"];
+    assert_eq!(home.run(&create).code, Some(4));
+    home.good(&["config", "set", "-g", "carry.max_bytes", "2k"]);
+    let refused = home.run(&create);
+    assert_ne!(refused.code, Some(4));
+    assert!(refused.stderr.contains("carry.max_bytes"), "{}", refused.stderr);
+    home.good(&["config", "set", "carry.max_bytes", "4k"]);
+    assert_eq!(home.run(&create).code, Some(4));
+}

@@ -1,6 +1,8 @@
 //! Layered settings, as far as they reach the container.
 
-use agentbox_tests::Project;
+use std::time::Duration;
+
+use agentbox_tests::{OnTerminal, Project};
 use serde_json::json;
 
 #[test]
@@ -78,4 +80,28 @@ fn box_wait_can_be_turned_off() {
     project.run(&["config", "set", "box.wait", "true"]).ok();
     project.run(&["create"]).expect_code(1).complains(&["fails"]);
     project.run(&["create", "--wait=false"]).ok();
+}
+
+#[test]
+fn a_person_is_asked_once_and_nothing_is_made_without_a_yes() {
+    let limit = Duration::from_secs(60);
+    let project = Project::new("defaults:\n  box:\n    cap_add: [SYS_PTRACE]\n");
+    let create = project.command(&["create", "--image", &agentbox_tests::images::base()]);
+    for (keys, code) in [("n\n", 1), ("\n", 1), ("\u{3}", 130)] {
+        let mut terminal = OnTerminal::start(&create);
+        terminal.expect("box.cap_add: SYS_PTRACE", limit);
+        terminal.expect("[y/N]", limit);
+        terminal.press(keys);
+        let (ended, screen) = terminal.finish(limit);
+        assert_eq!(ended, code, "{keys:?}: {screen}");
+        assert_eq!(project.containers(), [""; 0], "{keys:?}");
+    }
+    let mut terminal = OnTerminal::start(&create);
+    terminal.expect("[y/N]", limit);
+    terminal.press("y\n");
+    let (ended, screen) = terminal.finish(limit);
+    assert_eq!(ended, 0, "{screen}");
+    let (ended, screen) = OnTerminal::start(&create).finish(limit);
+    assert_eq!(ended, 0, "{screen}");
+    assert!(!screen.contains("[y/N]"), "asked again: {screen}");
 }
