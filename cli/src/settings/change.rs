@@ -190,7 +190,7 @@ fn entry(kind: SettingKind, name: &str, text: &str) -> Result<String, String> {
 }
 
 /// The lines of a setting's value after `indent` blanks, its key first.
-pub(super) fn lines(
+pub(super) fn render(
     key: &SettingKey,
     shown_key: &str,
     values: &[(Option<String>, String)],

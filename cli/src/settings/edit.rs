@@ -9,12 +9,11 @@
 //! is written otherwise (`box: {memory: 4g}`, anchors) is written anew: comments on lines of their own are kept, at
 //! the top. In either case the result is read back before it counts.
 
-use std::ops::Range;
-
 use agentbox_ctl::config::load_settings;
 use agentbox_ctl::config::settings::{Entry, KEYS};
 
-use super::change::{Change, lines};
+use super::change::{Change, render};
+use super::lines::Lines;
 use super::yaml::scalar;
 
 /// A changed file.
@@ -91,7 +90,7 @@ fn in_place(text: &str, wanted: &[Entry], change: &Change) -> Option<String> {
                 let values = values_of(wanted, key.name);
                 if !values.is_empty() {
                     file.insert(file.lines.len(), vec![format!("{section}:")]);
-                    file.insert(file.lines.len(), lines(key, name, &values, 2));
+                    file.insert(file.lines.len(), render(key, name, &values, 2));
                 }
                 return Some(file.text());
             }
@@ -124,9 +123,9 @@ fn in_place(text: &str, wanted: &[Entry], change: &Change) -> Option<String> {
             let values = values_of(wanted, key.name);
             match (block, values.is_empty()) {
                 (Some(old), true) => file.remove(&old),
-                (Some(old), false) => file.replace(&old, lines(key, word, &values, indent)),
+                (Some(old), false) => file.replace(&old, render(key, word, &values, indent)),
                 (None, true) => {}
-                (None, false) => file.insert(scope.end, lines(key, word, &values, indent)),
+                (None, false) => file.insert(scope.end, render(key, word, &values, indent)),
             }
         }
     }
@@ -156,156 +155,10 @@ fn written_anew(text: &str, wanted: &[Entry]) -> String {
             all.push(format!("{section}:"));
             last = section;
         }
-        all.extend(lines(key, name, &values, 2));
+        all.extend(render(key, name, &values, 2));
     }
     all.push(String::new());
     all.join("\n")
-}
-
-/// A key with its value: its lines, without blank lines and comments after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Block {
-    lines: Range<usize>,
-    /// Column, in bytes, of what comes after the colon.
-    value: usize,
-}
-
-impl Block {
-    /// Whether there is something after the colon but for a comment.
-    fn has_value(&self, file: &Lines) -> bool {
-        let rest = file.lines[self.lines.start][self.value..].trim_start();
-        !rest.is_empty() && !rest.starts_with('#')
-    }
-}
-
-/// The lines of a file.
-struct Lines {
-    lines: Vec<String>,
-}
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        Self {
-            lines: text.lines().map(str::to_owned).collect(),
-        }
-    }
-
-    fn text(&self) -> String {
-        let mut text = self.lines.join("\n");
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text
-    }
-
-    fn insert(&mut self, at: usize, lines: Vec<String>) {
-        self.lines.splice(at..at, lines);
-    }
-
-    fn remove(&mut self, block: &Block) {
-        self.lines.drain(block.lines.clone());
-    }
-
-    /// Replaces a block; a comment behind the value of a single line stays.
-    fn replace(&mut self, block: &Block, mut lines: Vec<String>) {
-        if block.lines.len() == 1 && lines.len() == 1 {
-            let old = &self.lines[block.lines.start];
-            let comment = comment(&old[block.value..]).to_owned();
-            lines[0].push_str(&comment);
-        }
-        self.lines.splice(block.lines.clone(), lines);
-    }
-
-    /// How far the first line with content in a range is indented.
-    fn indent(&self, range: Range<usize>) -> Option<usize> {
-        self.lines[range]
-            .iter()
-            .find(|line| has_content(line))
-            .map(|line| indent_of(line))
-    }
-
-    /// The block of a key among those that stand side by side in a range.
-    fn find(&self, range: Range<usize>, key: &str) -> Option<Block> {
-        let indent = self.indent(range.clone())?;
-        let quoted = scalar(key);
-        let start = range.clone().find_map(|index| {
-            let line = &self.lines[index];
-            if !has_content(line) || indent_of(line) != indent {
-                return None;
-            }
-            [key, &quoted].into_iter().find_map(|written| {
-                let rest = line[indent..].strip_prefix(written)?;
-                let rest = rest.trim_start_matches(' ').strip_prefix(':')?;
-                let is_key = rest.is_empty() || rest.starts_with([' ', '\t']);
-                is_key.then(|| (index, line.len() - rest.len()))
-            })
-        });
-        let (start, value) = start?;
-        let is_inside = |line: &String| {
-            indent_of(line) > indent || (indent_of(line) == indent && line[indent..].starts_with("- "))
-        };
-        let mut end = start + 1;
-        for index in start + 1..range.end {
-            let line = &self.lines[index];
-            if has_content(line) {
-                if !is_inside(line) {
-                    break;
-                }
-                end = index + 1;
-            }
-        }
-        Some(Block {
-            lines: start..end,
-            value,
-        })
-    }
-
-    /// Removes a key at the top that has nothing beneath it.
-    fn drop_empty(&mut self, key: &str) {
-        self.drop_empty_in(0..self.lines.len(), key);
-    }
-
-    fn drop_empty_in(&mut self, range: Range<usize>, key: &str) {
-        if let Some(block) = self.find(range, key)
-            && block.lines.len() == 1
-            && !block.has_value(self)
-        {
-            self.remove(&block);
-        }
-    }
-}
-
-fn has_content(line: &str) -> bool {
-    let line = line.trim();
-    !line.is_empty() && !line.starts_with('#')
-}
-
-fn indent_of(line: &str) -> usize {
-    line.len() - line.trim_start_matches(' ').len()
-}
-
-/// The comment behind a value, with the blanks before it.
-fn comment(value: &str) -> &str {
-    let trimmed = value.trim_start();
-    let after = match trimmed.chars().next() {
-        Some(quote @ ('"' | '\'')) => {
-            let mut escaped = false;
-            let end = trimmed.char_indices().skip(1).find(|&(_, character)| {
-                let is_end = character == quote && !escaped;
-                escaped = quote == '"' && character == '\\' && !escaped;
-                is_end
-            });
-            end.map_or("", |(index, _)| &trimmed[index + 1..])
-        }
-        _ => trimmed,
-    };
-    match after.find(" #") {
-        Some(start) => {
-            let before = after[..start].trim_end_matches(' ');
-            &after[before.len()..]
-        }
-        None => "",
-    }
 }
 
 #[cfg(test)]

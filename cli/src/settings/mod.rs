@@ -7,7 +7,7 @@
 //! global settings ────────────┤      └─► beyond: what a repository must be allowed to have
 //! built-in ───────────────────┘
 //!
-//! agentbox config ─► change ─► edit (text → text) ─► file (lock, check, replace)
+//! agentbox config ─► change ─► edit, lines (text → text) ─► file (lock, check, replace)
 //! ```
 //!
 //! Stronger layers come first. Each entry of a mapping and each item of a list counts for itself, so mappings are
@@ -18,6 +18,7 @@ mod change;
 mod edit;
 mod file;
 mod layers;
+mod lines;
 mod resolve;
 mod yaml;
 
