@@ -87,7 +87,11 @@ impl OnTerminal {
     pub fn expect(&self, text: &str, limit: Duration) {
         wait_for(&format!("{text:?} on the terminal"), limit, || {
             let screen = self.screen();
-            if screen.contains(text) { Ok(()) } else { Err(screen) }
+            if screen.contains(text) {
+                Ok(())
+            } else {
+                Err(screen)
+            }
         });
     }
 
