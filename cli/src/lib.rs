@@ -11,6 +11,7 @@ pub mod boxes;
 pub mod carry;
 pub mod commands;
 pub mod context;
+pub mod copy;
 pub mod creation;
 pub mod docker;
 pub mod image;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Entry, Found, ItemKind, Plan};
 use crate::approval::{self, Answer, Decision, Line, Request};
 use crate::context::Context;
-use crate::inspection::bytes;
+use crate::ui::size;
 
 /// What an approval is pinned to: the entry as written, where it leads, what it is, and what was warned about.
 ///
@@ -33,17 +33,13 @@ pub fn approve(context: &Context, project: &Path, plan: &Plan, answer: Answer) -
         return Ok(Decision::Approved);
     }
     let content = content(plan)?;
-    let (files, size) = plan.totals();
+    let (files, bytes) = plan.totals();
     let request = Request {
         kind: "carry",
         project,
         heading: "what agentbox.yaml wants to carry into the box".to_owned(),
         subject: plan.entries.iter().map(line).collect(),
-        question: format!(
-            "Copy {} ({}) into the box?",
-            counted(files),
-            bytes(i64::try_from(size).unwrap_or(i64::MAX))
-        ),
+        question: format!("Copy {} ({}) into the box?", counted(files), size(bytes)),
         content: &content,
         hints: vec![
             "agentbox create --carry-yes allows it".to_owned(),
@@ -83,7 +79,7 @@ fn line(entry: &Entry) -> Line {
             warnings: Vec::new(),
         };
     };
-    let size = bytes(i64::try_from(found.tree.bytes).unwrap_or(i64::MAX));
+    let size = size(found.tree.bytes);
     let mut notes = vec![match found.is_directory() {
         true => format!("directory, {}, {size}", counted(found.tree.files)),
         false => size,

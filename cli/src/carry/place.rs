@@ -8,7 +8,6 @@ use agentbox_ctl::paths;
 
 use super::approve::shown;
 use super::{Entry, Found, Item, ItemKind, Plan, Stamp};
-use crate::docker::PathKind;
 use crate::seed::{Owner, user};
 
 /// Mode of directories that have to be made.
@@ -80,6 +79,17 @@ impl People {
     fn is_in_home(&self, path: &str) -> bool {
         !self.home.is_empty() && is_in(path, &self.home)
     }
+}
+
+/// What a box has at a path before anything is put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum There {
+    /// Nothing, or a link to nothing.
+    Missing,
+    /// A directory, or a link to one.
+    Directory,
+    /// Anything else.
+    Other,
 }
 
 /// An entry with its destination in this box.
@@ -171,15 +181,15 @@ pub(super) fn destinations<'a>(plan: &'a Plan, people: &People) -> Result<Vec<De
 pub(super) fn compose(
     destinations: &[Destination<'_>],
     people: &People,
-    kinds: &HashMap<String, PathKind>,
+    kinds: &HashMap<String, There>,
 ) -> Result<Vec<Put>, Failure> {
     let mut puts = Vec::new();
     let mut made = HashSet::new();
     for destination in destinations {
         let (entry, found, dest) = (destination.entry, destination.found, &destination.path);
         let owner = people.owner_of(entry)?;
-        let there = kinds.get(dest).copied().unwrap_or(PathKind::Missing);
-        if destination.wants_directory() && matches!(there, PathKind::Other | PathKind::Link) {
+        let there = kinds.get(dest).copied().unwrap_or(There::Missing);
+        if destination.wants_directory() && matches!(there, There::Other) {
             return Err(Failure::failed(format!(
                 "{} is no directory in the image, and carry wants one there",
                 shown(Path::new(dest))
@@ -219,7 +229,7 @@ pub(super) fn compose(
             });
         } else {
             // A directory that is there keeps its owner and mode.
-            let has_top = there == PathKind::Directory;
+            let has_top = there == There::Directory;
             made.insert(dest.clone());
             put_tree(entry, found, owner, Path::new(dest), has_top, &mut puts);
         }
@@ -236,13 +246,13 @@ pub(super) fn compose(
 }
 
 /// The directories above a destination that are missing, the uppermost first.
-fn missing_above(dest: &str, kinds: &HashMap<String, PathKind>) -> Result<Vec<String>, Failure> {
+fn missing_above(dest: &str, kinds: &HashMap<String, There>) -> Result<Vec<String>, Failure> {
     let mut missing = Vec::new();
     for above in above(dest) {
         match kinds.get(above) {
-            Some(PathKind::Directory) => break,
-            None | Some(PathKind::Missing) => missing.push(above.to_owned()),
-            Some(PathKind::Link | PathKind::Other) => {
+            Some(There::Directory) => break,
+            None | Some(There::Missing) => missing.push(above.to_owned()),
+            Some(There::Other) => {
                 return Err(Failure::failed(format!(
                     "{} is no directory in the image, and {} would lie below it",
                     shown(Path::new(above)),
@@ -376,7 +386,7 @@ mod tests {
         yaml: &str,
         image_user: &str,
         passwd: &[u8],
-        there: &[(&str, PathKind)],
+        there: &[(&str, There)],
     ) -> Result<String, Failure> {
         let (_directory, root) = host();
         let loaded = agentbox_ctl::config::load(yaml, &agentbox_ctl::config::LoadOptions::default());
@@ -410,7 +420,7 @@ mod tests {
         Ok(lines.join("\n"))
     }
 
-    const HOME: &[(&str, PathKind)] = &[("/home/dev", PathKind::Directory), ("/etc", PathKind::Directory)];
+    const HOME: &[(&str, There)] = &[("/home/dev", There::Directory), ("/etc", There::Directory)];
 
     #[test]
     fn owners_modes_and_missing_directories() {
@@ -483,20 +493,20 @@ carry:
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let refusal = |yaml: &str, there: &[(&str, PathKind)]| {
+        let refusal = |yaml: &str, there: &[(&str, There)]| {
             composed(yaml, "dev", PASSWD, there)
                 .map_err(|failure| failure.message)
                 .unwrap_err()
         };
         let all = [
-            refusal("carry: [./conf=/etc/x]", &[("/etc/x", PathKind::Other)]),
-            refusal("carry: [./token=/etc/x/y]", &[("/etc/x", PathKind::Other)]),
+            refusal("carry: [./conf=/etc/x]", &[("/etc/x", There::Other)]),
+            refusal("carry: [./token=/etc/x/y]", &[("/etc/x", There::Other)]),
             refusal("carry: [./token=/home/dev/a, ./token=~/a]", HOME),
             refusal("carry: [./token=/home/dev/a, ./token=~/a/b]", HOME),
             refusal("carry: [{src: ./token, dest: /t, user: nobody}]", HOME),
             refusal(
                 "carry: [./bin=/usr/local/bin]",
-                &[("/usr/local/bin", PathKind::Directory)],
+                &[("/usr/local/bin", There::Directory)],
             ),
         ];
         insta::assert_snapshot!(all.join("\n"), @r#"

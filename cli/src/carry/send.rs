@@ -4,7 +4,7 @@
 //! /etc/passwd ─► people ─► destinations ─► what the image has there ─► puts ─► tar, in a thread ─► upload
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 
 use super::approve::shown;
-use super::place::{self, Destination, People, Put, PutKind};
+use super::place::{self, Destination, People, Put, PutKind, There};
 use super::{Plan, Stamp};
-use crate::docker::{Docker, PathKind};
+use crate::docker::{Docker, PathKind, PathStat};
 use crate::seed::pipe;
 
 /// Largest `/etc/passwd` that is read, in bytes.
@@ -27,7 +27,7 @@ const PASSWD_LIMIT: usize = 1 << 20;
 pub struct Sent {
     /// Files and links in `/workspace`, as paths below it. Whoever puts the project there leaves these out: what is
     /// carried wins.
-    pub in_workspace: Vec<PathBuf>,
+    pub in_workspace: HashSet<PathBuf>,
 }
 
 /// Puts everything of a plan into a container. `image_user` is its image's configured user. The box's own files,
@@ -68,12 +68,12 @@ async fn look_around(
     docker: &Docker,
     container: &str,
     destinations: &[Destination<'_>],
-) -> Result<HashMap<String, PathKind>, Failure> {
-    let mut kinds = HashMap::from([(paths::WORKSPACE.to_owned(), PathKind::Directory)]);
+) -> Result<HashMap<String, There>, Failure> {
+    let mut kinds = HashMap::from([(paths::WORKSPACE.to_owned(), There::Directory)]);
     for destination in destinations {
         let mut is_missing = false;
         for above in place::above(&destination.path) {
-            if look(docker, container, above, &mut kinds).await? != PathKind::Missing {
+            if look(docker, container, above, &mut kinds).await? != There::Missing {
                 break;
             }
             is_missing = true;
@@ -85,29 +85,33 @@ async fn look_around(
     Ok(kinds)
 }
 
-/// What a container has at a path. A link counts as what it leads to where that is a directory.
 async fn look(
     docker: &Docker,
     container: &str,
     path: &str,
-    known: &mut HashMap<String, PathKind>,
-) -> Result<PathKind, Failure> {
-    if let Some(kind) = known.get(path) {
-        return Ok(*kind);
+    known: &mut HashMap<String, There>,
+) -> Result<There, Failure> {
+    if let Some(there) = known.get(path) {
+        return Ok(*there);
     }
-    let mut kind = docker.path_kind(container, path).await?;
-    if kind == PathKind::Link
-        && docker.path_kind(container, &format!("{path}/")).await? == PathKind::Directory
-    {
-        kind = PathKind::Directory;
+    let mut found = docker.look_at(container, path).await?;
+    let is_link = |stat: &PathStat| matches!(stat.kind, PathKind::Link(_));
+    if found.as_ref().is_some_and(is_link) {
+        // With a slash at its end, a path is what the link leads to.
+        found = docker.look_at(container, &format!("{path}/")).await?;
     }
-    known.insert(path.to_owned(), kind);
-    Ok(kind)
+    let there = match found.map(|stat| stat.kind) {
+        None => There::Missing,
+        Some(PathKind::Directory) => There::Directory,
+        Some(_) => There::Other,
+    };
+    known.insert(path.to_owned(), there);
+    Ok(there)
 }
 
 async fn upload(docker: &Docker, container: &str, puts: Vec<Put>) -> Result<(), Failure> {
     let (stream, writing) = pipe::produce(move |writer| write(&puts, writer));
-    let uploaded = docker.upload_beside(container, stream).await;
+    let uploaded = docker.upload_to(container, "/", stream).await;
     let written = writing
         .await
         .map_err(|error| Failure::failed("cannot pack what is carried").because(&error))?;

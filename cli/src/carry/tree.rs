@@ -136,7 +136,7 @@ impl Allowance {
         self.bytes = self.bytes.checked_sub(bytes).ok_or_else(|| {
             Failure::failed(format!(
                 "carry has more than {}, the most that carry.max_bytes allows",
-                crate::inspection::bytes(i64::try_from(self.max_bytes).unwrap_or(i64::MAX))
+                crate::ui::size(self.max_bytes)
             ))
             .hint(hint)
         })?;

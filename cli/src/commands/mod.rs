@@ -2,6 +2,7 @@
 
 pub mod completion;
 pub mod config;
+pub mod cp;
 pub mod create;
 pub mod destroy;
 pub mod df;
@@ -111,6 +112,8 @@ pub enum Command {
     RunTask(run_task::Arguments),
     /// Apply an edited agentbox.yaml to a running box
     Reload(reload::Arguments),
+    /// Copy files between a box and here
+    Cp(cp::Arguments),
     /// Print a box's web URL
     Url(url::Arguments),
     /// Show state changes of a box's units
@@ -147,6 +150,7 @@ impl Command {
             Self::Shell(arguments) => shell::run(arguments, context),
             Self::RunTask(arguments) => run_task::run(&arguments, context),
             Self::Reload(arguments) => reload::run(&arguments, context),
+            Self::Cp(arguments) => cp::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),
