@@ -409,3 +409,26 @@ fn what_is_carried_wins_over_the_project() {
         "carried\ncarried\nproject\n"
     );
 }
+
+#[test]
+fn another_image_s_user_owns_what_is_carried() {
+    let project = Project::new(
+        "services: {web: {command: exec sleep 1000}}\n\
+         carry: [~/file=~/a/file, {src: ~/file, dest: ~/b/file, secret: true}, {src: ~/file, dest: /c, user: root}]\n",
+    );
+    home(&project, "file", "content\n");
+    let test_box = project.create_from(&images::other_user(), &["--carry-yes"]);
+    let listed = test_box
+        .exec("cat ~/a/file ~/b/file && ls -ln ~/a/file ~/b/file /c")
+        .ok()
+        .stdout;
+    assert!(listed.starts_with("content\ncontent\n"), "{listed}");
+    let owners: Vec<&str> = listed
+        .lines()
+        .skip(2)
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    assert_eq!(owners, ["0", "1234", "1234"], "{listed}");
+    test_box.exec("touch ~/a/new").ok();
+    test_box.exec("touch ~/b/new").ok();
+}
