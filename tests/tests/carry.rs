@@ -393,21 +393,39 @@ fn an_image_without_users_has_homes_all_the_same() {
 #[test]
 fn what_is_carried_wins_over_the_project() {
     let project = Project::new(&format!(
-        "{WEB}carry: [~/config.json=/workspace/config.json, ~/more=/workspace/more]\n"
+        "{WEB}carry: [~/config.json=/workspace/config.json, ~/more=/workspace/more, \
+         {{src: ~/config.json, dest: /workspace/more/c, secret: true}}]\n"
     ));
     project.file("config.json", "project\n");
-    project.file("more/a", "project\n");
-    project.file("more/b", "project\n");
+    for file in ["more/a", "more/b", "more/c"] {
+        project.file(file, "project\n");
+    }
     home(&project, "config.json", "carried\n");
     home(&project, "more/a", "carried\n");
-    let test_box = project.create(&["--carry-yes"]);
-    assert_eq!(
-        test_box
-            .exec("cd /workspace && cat config.json more/a more/b")
-            .ok()
-            .stdout,
-        "carried\ncarried\nproject\n"
-    );
+    for with_git in [false, true] {
+        if with_git {
+            for arguments in [
+                &["init", "-q"][..],
+                &["add", "-A"],
+                &["commit", "-q", "-m", "all"],
+            ] {
+                let mut git = std::process::Command::new("git");
+                git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+                    .args(arguments);
+                project.hermetic(&mut git);
+                run(git, PATIENCE).ok();
+            }
+        }
+        let test_box = project.create(&["--carry-yes"]);
+        assert_eq!(
+            test_box
+                .exec("cd /workspace && cat config.json more/a more/b more/c && test -h more/c")
+                .ok()
+                .stdout,
+            "carried\ncarried\nproject\ncarried\n",
+            "with git: {with_git}"
+        );
+    }
 }
 
 #[test]
