@@ -393,19 +393,60 @@ fn an_image_without_users_has_homes_all_the_same() {
 #[test]
 fn what_is_carried_wins_over_the_project() {
     let project = Project::new(&format!(
-        "{WEB}carry: [~/config.json=/workspace/config.json, ~/more=/workspace/more]\n"
+        "{WEB}carry: [~/config.json=/workspace/config.json, ~/more=/workspace/more, \
+         {{src: ~/config.json, dest: /workspace/more/c, secret: true}}]\n"
     ));
     project.file("config.json", "project\n");
-    project.file("more/a", "project\n");
-    project.file("more/b", "project\n");
+    for file in ["more/a", "more/b", "more/c"] {
+        project.file(file, "project\n");
+    }
     home(&project, "config.json", "carried\n");
     home(&project, "more/a", "carried\n");
-    let test_box = project.create(&["--carry-yes"]);
-    assert_eq!(
-        test_box
-            .exec("cd /workspace && cat config.json more/a more/b")
-            .ok()
-            .stdout,
-        "carried\ncarried\nproject\n"
+    for with_git in [false, true] {
+        if with_git {
+            for arguments in [
+                &["init", "-q"][..],
+                &["add", "-A"],
+                &["commit", "-q", "-m", "all"],
+            ] {
+                let mut git = std::process::Command::new("git");
+                git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+                    .args(arguments);
+                project.hermetic(&mut git);
+                run(git, PATIENCE).ok();
+            }
+        }
+        let test_box = project.create(&["--carry-yes"]);
+        assert_eq!(
+            test_box
+                .exec("cd /workspace && cat config.json more/a more/b more/c && test -h more/c")
+                .ok()
+                .stdout,
+            "carried\ncarried\nproject\ncarried\n",
+            "with git: {with_git}"
+        );
+    }
+}
+
+#[test]
+fn another_image_s_user_owns_what_is_carried() {
+    let project = Project::new(
+        "services: {web: {command: exec sleep 1000}}\n\
+         carry: [~/file=~/a/file, {src: ~/file, dest: ~/b/file, secret: true}, {src: ~/file, dest: /c, user: root}]\n",
     );
+    home(&project, "file", "content\n");
+    let test_box = project.create_from(&images::other_user(), &["--carry-yes"]);
+    let listed = test_box
+        .exec("cat ~/a/file ~/b/file && ls -ln ~/a/file ~/b/file /c")
+        .ok()
+        .stdout;
+    assert!(listed.starts_with("content\ncontent\n"), "{listed}");
+    let owners: Vec<&str> = listed
+        .lines()
+        .skip(2)
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    assert_eq!(owners, ["0", "1234", "1234"], "{listed}");
+    test_box.exec("touch ~/a/new").ok();
+    test_box.exec("touch ~/b/new").ok();
 }

@@ -119,7 +119,7 @@ async fn upload(docker: &Docker, container: &str, puts: Vec<Put>) -> Result<(), 
         (Ok(()), Ok(())) => Ok(()),
         (Err(error), _) if error.cause().message.contains("cannot overwrite directory") => {
             Err(Failure::from(error)
-                .hint("dest in agentbox.yaml is the file's own place: name the file in it"))
+                .hint("a directory that is there stays one: name a file in it as dest in agentbox.yaml"))
         }
         // The engine's refusal ends the writing, and the other way round: the first cause is the one to tell.
         (Err(error), _) if error.status().is_some_and(|status| status != 400) => Err(error.into()),
