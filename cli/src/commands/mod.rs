@@ -12,6 +12,7 @@ pub mod list;
 pub mod logs;
 pub mod pause;
 pub mod prune;
+pub mod pull;
 pub mod reload;
 pub mod restart;
 pub mod run_task;
@@ -108,6 +109,9 @@ pub enum Command {
     Shell(shell::Arguments),
     /// Run a task again
     RunTask(run_task::Arguments),
+    /// Fetch a box's commits into the branch agentbox/BOX
+    #[command(visible_alias = "fetch")]
+    Pull(pull::Arguments),
     /// Apply an edited agentbox.yaml to a running box
     Reload(reload::Arguments),
     /// Print a box's web URL
@@ -143,6 +147,7 @@ impl Command {
             Self::Exec(arguments) => exec::run(arguments, context),
             Self::Shell(arguments) => shell::run(arguments, context),
             Self::RunTask(arguments) => run_task::run(&arguments, context),
+            Self::Pull(arguments) => pull::run(&arguments, context),
             Self::Reload(arguments) => reload::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),

@@ -1,0 +1,12 @@
+//! Work that comes back from a box.
+//!
+//! ```text
+//! pull ───► report, git fetch over exec ─► refs/heads/agentbox/<box>, refs/agentbox/<box>/
+//! ```
+//!
+//! Whatever a box says or sends here is hostile: counted, looked at, and never configuration of a git on the host.
+
+pub mod inside;
+pub mod names;
+pub mod project;
+pub mod pull;
