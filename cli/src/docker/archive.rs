@@ -2,7 +2,9 @@
 
 use std::io::{self, Read};
 
-use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
@@ -41,6 +43,29 @@ impl Docker {
         parts.map(move |part| {
             part.map_err(|error| docker.error(&error, |cause| DockerError::Download(path.clone(), cause)))
         })
+    }
+
+    /// Whether a container has something at `path`, a link included.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn has_path(&self, container: &str, path: &str) -> Result<bool, DockerError> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match self
+            .client
+            .get_container_archive_info(container, Some(options))
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let error = self.error(&error, |cause| DockerError::Download(path.to_owned(), cause));
+                if error.is_not_found() {
+                    Ok(false)
+                } else {
+                    Err(error)
+                }
+            }
+        }
     }
 
     /// Content of one regular file in a container; `None` where there is no such path.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! pull ───► report, git fetch over exec ─► refs/heads/agentbox/<box>, refs/agentbox/<box>/
+//! destroy ► report ─► bundle, or tar ────► saved/<box>-<time>
 //! ```
 //!
 //! Whatever a box says or sends here is hostile: counted, looked at, and never configuration of a git on the host.
@@ -10,3 +11,4 @@ pub mod inside;
 pub mod names;
 pub mod project;
 pub mod pull;
+pub mod save;

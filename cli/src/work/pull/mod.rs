@@ -21,6 +21,7 @@ use super::{inside, project};
 use crate::context::Context;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::target::Target;
+use crate::ui::counted;
 
 /// Pulls from a running box; `force` overwrites what the box has rewritten.
 ///
@@ -74,7 +75,8 @@ pub async fn pull(
     summary.print(context)?;
     if uncommitted > 0 {
         context.ui.warning(&format!(
-            "box `{name}` has uncommitted changes in {uncommitted} paths, which a pull does not bring"
+            "box `{name}` has uncommitted changes in {}, which a pull does not bring",
+            counted(uncommitted, "path", "paths")
         ));
         context.ui.hint(&format!("agentbox diff {name} shows them"));
     }
