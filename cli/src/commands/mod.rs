@@ -4,6 +4,7 @@ pub mod completion;
 pub mod create;
 pub mod destroy;
 pub mod df;
+pub mod diff;
 pub mod doctor;
 pub mod events;
 pub mod exec;
@@ -112,6 +113,8 @@ pub enum Command {
     /// Fetch a box's commits into the branch agentbox/BOX
     #[command(visible_alias = "fetch")]
     Pull(pull::Arguments),
+    /// Show what changed in a box since it forked
+    Diff(diff::Arguments),
     /// Apply an edited agentbox.yaml to a running box
     Reload(reload::Arguments),
     /// Print a box's web URL
@@ -148,6 +151,7 @@ impl Command {
             Self::Shell(arguments) => shell::run(arguments, context),
             Self::RunTask(arguments) => run_task::run(&arguments, context),
             Self::Pull(arguments) => pull::run(&arguments, context),
+            Self::Diff(arguments) => diff::run(&arguments, context),
             Self::Reload(arguments) => reload::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),

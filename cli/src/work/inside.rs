@@ -63,6 +63,12 @@ pub async fn run(
     let request = Request {
         // The workspace may be gone.
         directory: Some("/".to_owned()),
+        // Somebody may have made the repository as another user.
+        env: vec![
+            "GIT_CONFIG_COUNT=1".to_owned(),
+            "GIT_CONFIG_KEY_0=safe.directory".to_owned(),
+            "GIT_CONFIG_VALUE_0=*".to_owned(),
+        ],
         command: command(words).into_iter().map(Into::into).collect(),
         ..Request::default()
     };
