@@ -1,12 +1,15 @@
 //! Making a box, atomically: whatever ends it early leaves nothing that a user sees.
 //!
 //! ```text
-//! list, image ─► container under a temporary name ─► upload ∥ attach ─► start ─► ready line ─► rename ─► restart policy
-//!                └──────────── undone on a failure or a signal ────────────────────────────┘
+//! list, image, project ─► container under a temporary name ─► upload ∥ attach ─► start ─► project ─► ready line ─┐
+//!                         └────────────────── undone on a failure or a signal ──────────────────────────────┘  │
+//!                                                                      restart policy ◄─ rename ◄───────────────┘
 //! ```
 //!
 //! A kill leaves a container that carries its maker; `prune` and the next `create` remove it once the maker is gone.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agentbox_ctl::failure::{Failure, Kind};
@@ -16,16 +19,17 @@ use crate::boxes::identity::{host_id, new_id};
 use crate::boxes::maker::{self, Maker};
 use crate::boxes::{self, BoxInfo, HalfMade, label, name};
 use crate::context::Context;
-use crate::docker::{Docker, DockerError, ImageDetails};
+use crate::docker::{Attached, Docker, DockerError, ImageDetails};
 use crate::image;
 use crate::interrupt::{Interrupt, Stopped};
-use crate::lifecycle;
+use crate::lifecycle::{self, ReadyLine};
 use crate::locale;
 use crate::plan::create::{self, Origin, Settings};
 use crate::plan::prune;
 use crate::project::Project;
 use crate::project_config::{self, ValidFile};
-use crate::seed::{Owner, Seed, pipe, user};
+use crate::seed::{Owner, Seed, Source, user};
+use crate::seeding::{self, Parcel};
 
 /// How often a default name that was taken meanwhile is chosen again.
 const NAME_TRIES: usize = 20;
@@ -39,6 +43,15 @@ const BASE_OWNER: Owner = Owner {
     user: 1000,
     group: 1000,
 };
+
+/// What a box gets of its project.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// Its `agentbox.yaml`.
+    pub config: ValidFile,
+    /// The commit to fork from; `None` is the work tree as it is.
+    pub reference: Option<String>,
+}
 
 /// A box that was made.
 #[derive(Debug, Clone)]
@@ -72,18 +85,22 @@ pub async fn create(
     context: &Context,
     docker: &Docker,
     project: &Project,
-    config: ValidFile,
+    order: Order,
     settings: &Settings,
     interrupt: &mut Interrupt,
 ) -> Result<Made, Stopped> {
     let begun = Instant::now();
-    let (mut observed, known) = interrupt
+    let looking = look(project.clone(), order.reference);
+    let (mut observed, known, source) = interrupt
         .guard(async {
-            tokio::try_join!(boxes::observe(docker), async {
-                Ok(docker.inspect_image(&settings.image).await?)
-            })
+            tokio::try_join!(
+                boxes::observe(docker),
+                async { Ok(docker.inspect_image(&settings.image).await?) },
+                looking,
+            )
         })
         .await?;
+    let source = Arc::new(source);
     took(context, "looking at the engine", begun);
     let here = Maker::current();
     let abandoned = prune::abandoned(&observed, &here, now(), maker::start_time);
@@ -106,7 +123,8 @@ pub async fn create(
             context,
             docker,
             project,
-            config: &config,
+            config: &order.config,
+            source: &source,
             settings,
             image: &image,
             name: &name,
@@ -145,6 +163,7 @@ struct Attempt<'a> {
     docker: &'a Docker,
     project: &'a Project,
     config: &'a ValidFile,
+    source: &'a Arc<Source>,
     settings: &'a Settings,
     image: &'a ImageDetails,
     name: &'a str,
@@ -193,8 +212,7 @@ impl Attempt<'_> {
     ) -> Result<Made, Miss> {
         let begun = Instant::now();
         let owner = interrupt.guard(self.owner(container)).await?;
-        step.update("copying the project");
-        let mut output = interrupt.guard(self.fill(container, owner)).await?;
+        let mut attached = interrupt.guard(self.fill(container, owner)).await?;
         took(self.context, "sending files, attaching", begun);
 
         let begun = Instant::now();
@@ -202,12 +220,34 @@ impl Attempt<'_> {
         interrupt.guard(self.start(container)).await?;
         took(self.context, "starting", begun);
         let begun = Instant::now();
+        step.update("copying the project");
+        let mut line = ReadyLine::default();
+        let parcel = Parcel {
+            source: Arc::clone(self.source),
+            config: self.config.bytes.clone(),
+            placed: HashSet::new(),
+            name: self.name.to_owned(),
+            meter: step.meter(),
+        };
+        let report = interrupt
+            .guard(seeding::send(
+                self.docker,
+                container,
+                parcel,
+                &mut attached,
+                &mut line,
+            ))
+            .await?;
+        seeding::tell(&self.context.ui, &report, line.is_without_history());
+        took(self.context, "copying the project", begun);
+        let begun = Instant::now();
         interrupt
             .guard(lifecycle::wait_ready(
                 self.docker,
                 container,
                 self.name,
-                &mut output,
+                &mut attached.output,
+                &mut line,
             ))
             .await?;
         took(self.context, "waiting for the supervisor", begun);
@@ -287,14 +327,12 @@ impl Attempt<'_> {
         user::look_up(user, passwd.as_deref(), group.as_deref())
     }
 
-    /// Uploads everything and attaches to the output.
-    async fn fill(&self, container: &str, owner: Owner) -> Result<crate::docker::AttachedOutput, Failure> {
+    /// Uploads what is needed at the start, and attaches.
+    async fn fill(&self, container: &str, owner: Owner) -> Result<Attached, Failure> {
         let seed = Seed {
             owner,
             identity: self.identity()?,
             config: self.config.bytes.clone(),
-            project: self.project.root.clone(),
-            in_git: self.project.in_git,
             directories: self
                 .settings
                 .volumes
@@ -303,31 +341,15 @@ impl Attempt<'_> {
                 .filter(|path| path.starts_with("/workspace/"))
                 .collect(),
         };
-        let (stream, writing) = pipe::produce(move |writer| seed.write(writer));
+        let archive = seed
+            .archive()
+            .map_err(|error| Failure::failed("cannot pack the supervisor").because(&error))?;
+        let stream = futures_util::stream::once(std::future::ready(Ok(archive.into())));
         let (uploaded, attached) = tokio::join!(
             self.docker.upload(container, stream),
-            self.docker.attach(container)
+            self.docker.attach(container, true)
         );
-        let written = writing
-            .await
-            .map_err(|error| Failure::failed("cannot pack the project").because(&error))?;
-        match (uploaded, written) {
-            (Ok(()), Ok(report)) => {
-                for warning in &report.warnings {
-                    self.context.ui.warning(warning);
-                }
-                self.context.ui.detail(&format!(
-                    "copied {} files of {}, {} bytes",
-                    report.files,
-                    self.project.root.display(),
-                    report.bytes
-                ));
-            }
-            // The engine's refusal ends the writing, and the other way round: the first cause is the one to tell.
-            (Err(error), _) if error.status().is_some_and(|status| status != 400) => return Err(error.into()),
-            (_, Err(failure)) => return Err(failure),
-            (Err(error), Ok(_)) => return Err(error.into()),
-        }
+        uploaded?;
         Ok(attached?)
     }
 
@@ -354,6 +376,13 @@ impl Attempt<'_> {
             ));
         }
     }
+}
+
+/// Looks at the project while the engine answers.
+async fn look(project: Project, reference: Option<String>) -> Result<Source, Failure> {
+    tokio::task::spawn_blocking(move || Source::look(&project, reference.as_deref()))
+        .await
+        .map_err(|error| Failure::failed("cannot look at the project").because(&error))?
 }
 
 /// Values that only the engine can judge (CPUs it does not have, a network it does not know) are the user's too.

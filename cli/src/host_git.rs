@@ -4,8 +4,10 @@
 //! is objects and names, each looked at before it is used.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{ChildStdout, Command, Stdio};
+use std::thread;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::work;
@@ -52,6 +54,64 @@ impl HostGit {
     pub fn text<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<String, Failure> {
         let bytes = self.read(arguments)?;
         Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
+    }
+
+    /// What git prints, or `None` where it ends with 1: its way to say that there is no such thing.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn lookup<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let mut command = self.command(arguments);
+        let output = command.output().map_err(|error| work::cannot_run(&error))?;
+        match output.status.code() {
+            Some(0) => Ok(Some(output.stdout)),
+            Some(1) => Ok(None),
+            _ => Err(work::failed(&command, &output)),
+        }
+    }
+
+    /// Runs a command of [`Self::command`]'s with `input` on its stdin, and hands its stdout to `take` as it comes. Memory
+    /// stays constant whatever the size.
+    ///
+    /// # Errors
+    /// Those of `take`, which end the command; a git that cannot be run or fails, with what it said.
+    pub fn stream<T>(
+        &self,
+        mut command: Command,
+        input: Vec<u8>,
+        take: impl FnOnce(&mut ChildStdout) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| work::cannot_run(&error))?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        // A thread, since either pipe may be full while the other is waited for. A git that does not read to the end has
+        // a reason, which it tells.
+        let feeding = thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+        let taken = match stdout {
+            Some(mut stdout) => take(&mut stdout),
+            None => Err(Failure::failed("git has no stdout")),
+        };
+        if taken.is_err() {
+            // Nobody reads any more what it would write.
+            let _ = child.kill();
+        }
+        let ended = child
+            .wait_with_output()
+            .map_err(|error| work::cannot_run(&error))?;
+        let _ = feeding.join();
+        let taken = taken?;
+        if ended.status.success() {
+            Ok(taken)
+        } else {
+            Err(work::failed(&command, &ended))
+        }
     }
 
     /// Runs a command that answers by its exit code; `false` where git cannot be run, too.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::docker::ContainerDetails;
 use crate::target::Target;
+use crate::ui::size;
 
 /// How a box is set up. Its JSON is the `inspect` object of `status --inspect --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -125,7 +126,10 @@ impl Inspection {
                 format!("{} ({:.12})", self.container.name, self.container.id),
             ),
             ("image", self.image.clone()),
-            ("memory", limit(self.limits.memory.map(bytes))),
+            (
+                "memory",
+                limit(self.limits.memory.map(|bytes| size(bytes.unsigned_abs()))),
+            ),
             ("cpus", limit(self.limits.nano_cpus.map(cpus))),
             ("pids", limit(self.limits.pids.map(|pids| pids.to_string()))),
             ("network", limit(self.network.clone())),
@@ -204,21 +208,6 @@ impl From<ContainerDetails> for Inspection {
     }
 }
 
-/// `4 GiB` where it is a round number of a unit, else with one decimal.
-fn bytes(value: i64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    let mut tenths = i128::from(value) * 10;
-    while tenths >= 10 * 1024 && unit + 1 < UNITS.len() {
-        tenths = (tenths + 512) / 1024;
-        unit += 1;
-    }
-    match tenths % 10 {
-        0 => format!("{} {}", tenths / 10, UNITS[unit]),
-        rest => format!("{}.{rest} {}", tenths / 10, UNITS[unit]),
-    }
-}
-
 /// Billionths of a CPU as a decimal number.
 fn cpus(nano: i64) -> String {
     let text = format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000);
@@ -230,10 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_shares_are_short() {
-        assert_eq!(bytes(4 << 30), "4 GiB");
-        assert_eq!(bytes(1536 << 20), "1.5 GiB");
-        assert_eq!(bytes(512), "512 B");
+    fn shares_are_short() {
         assert_eq!(cpus(2_000_000_000), "2");
         assert_eq!(cpus(1_500_000_000), "1.5");
     }

@@ -9,6 +9,7 @@
 pub mod boxes;
 pub mod commands;
 pub mod context;
+pub mod copy;
 pub mod creation;
 pub mod docker;
 pub mod host_git;
@@ -24,6 +25,7 @@ pub mod project_config;
 pub mod push;
 pub mod readiness;
 pub mod seed;
+pub mod seeding;
 pub mod session;
 pub mod supervisor_binary;
 pub mod target;

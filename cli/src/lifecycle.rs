@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
+use agentbox_ctl::protocol::seed::{SEEDED, SEEDED_WITHOUT_HISTORY};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
@@ -22,24 +23,42 @@ const KEPT_OUTPUT: usize = 4 * 1024;
 /// Which version of the supervisor a `start` put into the box, inside the private volume.
 const REFRESHED: &str = "/var/lib/agentbox/private/supervisor-version";
 
-/// Looks for the line with which the supervisor says that it answers.
+/// Looks for the lines with which a box says how far it is.
 #[derive(Debug, Default)]
 pub struct ReadyLine {
     kept: Vec<u8>,
+    /// The project is in place.
+    seeded: bool,
+    /// It has no history, for want of a git.
+    without_history: bool,
+    /// The supervisor answers.
+    ready: bool,
 }
 
 impl ReadyLine {
-    /// Takes output; tells whether the line has come.
+    /// Takes output; tells whether the supervisor answers.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
         self.kept.extend_from_slice(bytes);
-        let found = self
-            .kept
-            .split(|byte| *byte == b'\n')
-            .any(|line| line.starts_with(b"agentbox-ctl ") && line.trim_ascii_end().ends_with(b": ready"));
+        for line in self.kept.split(|byte| *byte == b'\n') {
+            let line = line.trim_ascii_end();
+            self.without_history |= line == SEEDED_WITHOUT_HISTORY.as_bytes();
+            self.seeded |= self.without_history || line == SEEDED.as_bytes();
+            self.ready |= line.starts_with(b"agentbox-ctl ") && line.ends_with(b": ready");
+        }
         if self.kept.len() > KEPT_OUTPUT {
             self.kept.drain(..self.kept.len() - KEPT_OUTPUT);
         }
-        found
+        self.ready
+    }
+
+    /// Whether a new box has its project.
+    pub fn is_seeded(&self) -> bool {
+        self.seeded
+    }
+
+    /// Whether it has no history, for want of a git.
+    pub fn is_without_history(&self) -> bool {
+        self.without_history
     }
 
     /// The last lines that came, without the empty ones.
@@ -53,7 +72,7 @@ impl ReadyLine {
     }
 }
 
-/// Waits until the supervisor answers.
+/// Waits until the supervisor answers; `line` has taken the output so far.
 ///
 /// # Errors
 /// A box that ends first, with its last output; one that takes too long.
@@ -62,8 +81,11 @@ pub async fn wait_ready(
     container: &str,
     name: &str,
     output: &mut AttachedOutput,
+    line: &mut ReadyLine,
 ) -> Result<(), Failure> {
-    let mut line = ReadyLine::default();
+    if line.feed(b"") {
+        return Ok(());
+    }
     let found = timeout(READY_DEADLINE, async {
         while let Some(part) = output.next().await {
             if line.feed(&part?.1) {
@@ -73,31 +95,33 @@ pub async fn wait_ready(
         Ok(false)
     })
     .await;
-    let mut failure = match found {
-        Ok(Ok(true)) => return Ok(()),
-        Ok(Ok(false)) => {
-            let mut failure = Failure::failed(format!("the supervisor of box `{name}` ended at its start"));
-            if let Ok(details) = docker.inspect_container(container).await {
-                if details.out_of_memory {
-                    failure = failure
-                        .cause("it ran out of memory")
-                        .hint("agentbox create with a higher --memory");
-                } else if let Some(code) = details.exit_code {
-                    failure = failure.cause(format!("exit code {code}"));
-                }
-            }
-            failure
+    match found {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(ended_at_start(docker, container, name, line).await),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => {
+            let failure = Failure::timeout(format!(
+                "the supervisor of box `{name}` did not answer within {} s",
+                READY_DEADLINE.as_secs()
+            ));
+            Err(line.last_lines().into_iter().fold(failure, Failure::cause))
         }
-        Ok(Err(error)) => return Err(error.into()),
-        Err(_) => Failure::timeout(format!(
-            "the supervisor of box `{name}` did not answer within {} s",
-            READY_DEADLINE.as_secs()
-        )),
-    };
-    for text in line.last_lines() {
-        failure = failure.cause(text);
     }
-    Err(failure)
+}
+
+/// The failure for a box that ended before its supervisor answered, with what it said last.
+pub async fn ended_at_start(docker: &Docker, container: &str, name: &str, line: &ReadyLine) -> Failure {
+    let mut failure = Failure::failed(format!("the supervisor of box `{name}` ended at its start"));
+    if let Ok(details) = docker.inspect_container(container).await {
+        if details.out_of_memory {
+            failure = failure
+                .cause("it ran out of memory")
+                .hint("agentbox create with a higher --memory");
+        } else if let Some(code) = details.exit_code {
+            failure = failure.cause(format!("exit code {code}"));
+        }
+    }
+    line.last_lines().into_iter().fold(failure, Failure::cause)
 }
 
 /// What a start found.
@@ -143,11 +167,12 @@ pub async fn start(
                 project_config::validate(bytes, paths::CONFIG)?;
             }
             interrupt.guard(refresh(context, docker, info)).await?;
-            let mut output = docker.attach(container).await?;
+            let mut attached = docker.attach(container, false).await?;
             interrupt
                 .guard(async {
                     docker.start_container(container).await?;
-                    wait_ready(docker, container, &info.name, &mut output).await
+                    let mut line = ReadyLine::default();
+                    wait_ready(docker, container, &info.name, &mut attached.output, &mut line).await
                 })
                 .await?;
             // A `create` that was killed between its last two steps left it out.

@@ -11,6 +11,7 @@ use agentbox_ctl::graph::longest_stop;
 use agentbox_ctl::paths::CONFIG_NAME;
 
 use crate::project::Project;
+use crate::seed::Source;
 
 /// Largest file that is read, in bytes.
 pub const LIMIT: u64 = 16 << 20;
@@ -37,6 +38,20 @@ pub fn of_project(project: &Project) -> Result<ValidFile, Failure> {
         None => Ok(ValidFile::default()),
         Some(bytes) => Ok(ValidFile {
             config: validate(&bytes, CONFIG_NAME)?,
+            bytes: Some(bytes),
+        }),
+    }
+}
+
+/// Reads and validates the file that a project has at a commit.
+///
+/// # Errors
+/// A reference that names no commit (2), and as [`of_project`].
+pub fn of_commit(project: &Project, reference: &str) -> Result<ValidFile, Failure> {
+    match Source::config_at(project, reference, LIMIT)? {
+        None => Ok(ValidFile::default()),
+        Some(bytes) => Ok(ValidFile {
+            config: validate(&bytes, &format!("{reference}:{CONFIG_NAME}"))?,
             bytes: Some(bytes),
         }),
     }

@@ -4,6 +4,7 @@
 //! init (PID 1) ── starts ──► agentbox-ctl daemon ── starts ──► units
 //!    │  ▲                        │
 //!    │  └── SIGCHLD: reap ───────┘ died? start it again, with --resume
+//!    │  └── first of all, in a new box: `seed`, which takes the project from stdin
 //!    └── SIGTERM, SIGINT, SIGQUIT ──► SIGTERM to the daemon; when it has ended, so does the box
 //! ```
 //!
@@ -11,8 +12,10 @@
 //! synchronous: it waits for signals and needs next to no memory.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -20,7 +23,11 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::unistd::Pid;
 
+use crate::failure::Failure;
+use crate::identity::Identity;
+use crate::paths;
 use crate::process::reap::{self, Exit};
+use crate::process::users;
 
 /// A daemon that lived for less has failed to start.
 const LIVED: Duration = Duration::from_secs(1);
@@ -46,6 +53,10 @@ pub fn run(arguments: &[OsString]) -> u8 {
     // Blocked, so that they wait for us to ask; the daemon inherits the mask and undoes it.
     if let Err(error) = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None) {
         complain(&format!("cannot block signals: {error}"));
+        return 1;
+    }
+    if let Err(failure) = seed() {
+        complain(failure.render().trim_end());
         return 1;
     }
     let mut init = Init {
@@ -77,6 +88,34 @@ pub fn run(arguments: &[OsString]) -> u8 {
             return 0;
         }
     }
+}
+
+/// Lets a new box take its project, as the box user, and waits until it has.
+fn seed() -> Result<(), Failure> {
+    if !Path::new(paths::SEEDING).exists() {
+        return Ok(());
+    }
+    let ours = |what: &str, error: &dyn std::error::Error| Failure::failed(format!("{what}: {error}"));
+    let identity = fs::read(paths::IDENTITY)
+        .map_err(|error| ours("cannot read the identity", &error))
+        .and_then(|bytes| {
+            serde_json::from_slice::<Identity>(&bytes)
+                .map_err(|error| ours("cannot understand the identity", &error))
+        })?;
+    let user = users::lookup(&identity.user, Path::new("/")).map_err(Failure::failed)?;
+    let status = Command::new("/proc/self/exe")
+        .arg0("agentbox-ctl")
+        .arg("seed")
+        .uid(user.uid)
+        .gid(user.gid)
+        .env("HOME", &user.home)
+        .status()
+        .map_err(|error| ours("cannot start to take the project", &error))?;
+    if !status.success() {
+        // It has said why.
+        return Err(Failure::failed("the box has no project"));
+    }
+    fs::remove_file(paths::SEEDING).map_err(|error| ours("cannot note that the project is there", &error))
 }
 
 struct Init<'a> {

@@ -33,6 +33,8 @@ pub mod init;
 #[cfg(feature = "supervisor")]
 pub mod process;
 #[cfg(feature = "supervisor")]
+pub mod seed;
+#[cfg(feature = "supervisor")]
 pub mod session;
 #[cfg(feature = "supervisor")]
 pub mod supervisor;

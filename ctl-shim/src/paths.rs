@@ -26,6 +26,8 @@ pub const JOURNAL_NAME: &str = "events.jsonl";
 pub const PUSHED: &str = "/var/lib/agentbox/private/agentbox.yaml.pushed";
 /// File name of [`PUSHED`], inside the private directory.
 pub const PUSHED_NAME: &str = "agentbox.yaml.pushed";
+/// There while a new box waits for its project on the stdin of PID 1, inside [`PRIVATE`].
+pub const SEEDING: &str = "/var/lib/agentbox/private/seeding";
 /// Marker that makes the next start of the box one without units, inside [`PRIVATE`]: seconds since the Unix epoch until
 /// which it counts. The supervisor removes it.
 pub const WITHOUT_UNITS: &str = "/var/lib/agentbox/private/without-units";

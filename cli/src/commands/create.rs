@@ -7,7 +7,7 @@ use agentbox_ctl::failure::Failure;
 use super::on_runtime;
 use crate::Exit;
 use crate::context::Context;
-use crate::creation::{self, Made};
+use crate::creation::{self, Made, Order};
 use crate::docker::Docker;
 use crate::image;
 use crate::interrupt::{self, Interrupt, Stopped};
@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Image of the box
     #[arg(long, value_name = "REF", default_value = image::DEFAULT)]
     image: String,
+    /// Fork from this branch, tag or commit instead of the work tree as it is
+    #[arg(long, value_name = "REF")]
+    from_branch: Option<String>,
     /// Return when the units are ready, with the exit code of `agentbox wait`
     #[arg(long)]
     wait: bool,
@@ -84,12 +87,18 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let project = Project::find(&directory)?;
     refuse_too_much(&project, context)?;
     // Before anything of Docker's: a mistake is told without an engine, too.
-    let config = project_config::of_project(&project)?;
+    let order = Order {
+        config: match &arguments.from_branch {
+            Some(reference) => project_config::of_commit(&project, reference)?,
+            None => project_config::of_project(&project)?,
+        },
+        reference: arguments.from_branch.clone(),
+    };
     let settings = settings(arguments)?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
-        let made = match creation::create(context, &docker, &project, config, &settings, &mut interrupt).await
+        let made = match creation::create(context, &docker, &project, order, &settings, &mut interrupt).await
         {
             Ok(made) => made,
             Err(Stopped::Failed(failure)) => return Err(failure),

@@ -11,7 +11,7 @@ use crate::Exit;
 use crate::boxes::{self, label};
 use crate::context::Context;
 use crate::docker::Docker;
-use crate::ui::one_line;
+use crate::ui::{one_line, size};
 
 /// Arguments of `df`.
 #[derive(Debug, clap::Args)]
@@ -56,18 +56,18 @@ pub fn run(_: &Arguments, context: &Context) -> Result<Exit, Failure> {
             .iter()
             .map(|info| (info.id.as_str(), info.name.as_str()))
             .collect();
-        let size = |sizes: &HashMap<String, i64>, key: &str| sizes.get(key).copied().unwrap_or_default();
+        let taken = |sizes: &HashMap<String, i64>, key: &str| sizes.get(key).copied().unwrap_or_default();
         let boxes = observed.boxes.iter().map(|info| Row {
             kind: "box",
             name: info.name.clone(),
             box_name: Some(info.name.clone()),
-            bytes: size(&usage.containers, &info.container_id),
+            bytes: taken(&usage.containers, &info.container_id),
         });
         let half_made = observed.half_made.iter().map(|half| Row {
             kind: "half-made",
             name: half.id.clone(),
             box_name: None,
-            bytes: size(&usage.containers, &half.container_id),
+            bytes: taken(&usage.containers, &half.container_id),
         });
         let volumes = volumes.iter().map(|volume| Row {
             kind: "volume",
@@ -77,7 +77,7 @@ pub fn run(_: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 .get(label::ID)
                 .and_then(|id| names.get(id.as_str()))
                 .map(|name| (*name).to_owned()),
-            bytes: size(&usage.volumes, &volume.name),
+            bytes: taken(&usage.volumes, &volume.name),
         });
         let images = images.iter().map(|image| Row {
             kind: "image",
@@ -117,32 +117,7 @@ fn table(rows: &[Row]) -> String {
     align(&lines)
 }
 
-/// A size in powers of 1024, with one decimal from KiB on.
+/// A size that an engine tells; negative where it does not know.
 pub(super) fn human(bytes: i64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return if unit == "B" {
-                format!("{bytes} B")
-            } else {
-                format!("{value:.1} {unit}")
-            };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_for_people() {
-        assert_eq!(human(0), "0 B");
-        assert_eq!(human(1023), "1023 B");
-        assert_eq!(human(1536), "1.5 KiB");
-        assert_eq!(human(5 << 30), "5.0 GiB");
-        assert_eq!(human(3 << 40), "3.0 TiB");
-    }
+    size(u64::try_from(bytes).unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
 pub mod completion;
+pub mod cp;
 pub mod create;
 pub mod destroy;
 pub mod df;
@@ -117,6 +118,8 @@ pub enum Command {
     Diff(diff::Arguments),
     /// Apply an edited agentbox.yaml to a running box
     Reload(reload::Arguments),
+    /// Copy files between a box and here
+    Cp(cp::Arguments),
     /// Print a box's web URL
     Url(url::Arguments),
     /// Show state changes of a box's units
@@ -153,6 +156,7 @@ impl Command {
             Self::Pull(arguments) => pull::run(&arguments, context),
             Self::Diff(arguments) => diff::run(&arguments, context),
             Self::Reload(arguments) => reload::run(&arguments, context),
+            Self::Cp(arguments) => cp::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),

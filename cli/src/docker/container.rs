@@ -16,6 +16,7 @@ use bollard::query_parameters::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use tokio::io::AsyncWrite;
 
 use super::exec::channel_of;
 use super::{Channel, Docker, DockerError};
@@ -167,10 +168,20 @@ pub struct ContainerSpec {
     pub ports: Vec<PublishedPort>,
     /// `name:address` lines for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
+    /// Whether its first attachment is its stdin. Closed for good when that one ends.
+    pub stdin: bool,
 }
 
 /// Output of a container, from the moment of the attachment.
 pub type AttachedOutput = Pin<Box<dyn Stream<Item = Result<(Channel, Bytes), DockerError>> + Send>>;
+
+/// What a container is attached by.
+pub struct Attached {
+    /// What it writes.
+    pub output: AttachedOutput,
+    /// What it reads, where it was made with a stdin. The connection ends when both parts are dropped.
+    pub stdin: Pin<Box<dyn AsyncWrite + Send>>,
+}
 
 impl Docker {
     /// All containers, running or not, that carry the label `label`.
@@ -444,12 +455,13 @@ impl Docker {
         }
     }
 
-    /// The output of a container from now on; best before its start. Ends with the container's run.
+    /// The output of a container from now on, and its stdin; best before its start. Ends with the container's run.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn attach(&self, container: &str) -> Result<AttachedOutput, DockerError> {
+    pub async fn attach(&self, container: &str, stdin: bool) -> Result<Attached, DockerError> {
         let options = AttachContainerOptionsBuilder::default()
+            .stdin(stdin)
             .stdout(true)
             .stderr(true)
             .stream(true)
@@ -463,16 +475,16 @@ impl Docker {
                     DockerError::AttachContainer(container.to_owned(), cause)
                 })
             })?;
-        // Dropping the writing half would end nothing: both halves share the connection.
-        let input = attached.input;
         let docker = self.clone();
         let container = container.to_owned();
-        Ok(Box::pin(attached.output.map(move |part| {
-            let _keep = &input;
-            part.map(channel_of).map_err(|error| {
-                docker.error(&error, |cause| DockerError::ReadOutput(container.clone(), cause))
-            })
-        })))
+        Ok(Attached {
+            output: Box::pin(attached.output.map(move |part| {
+                part.map(channel_of).map_err(|error| {
+                    docker.error(&error, |cause| DockerError::ReadOutput(container.clone(), cause))
+                })
+            })),
+            stdin: attached.input,
+        })
     }
 
     /// The last lines of what a container has written.
@@ -553,6 +565,9 @@ fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
         }),
+        attach_stdin: Some(spec.stdin),
+        open_stdin: Some(spec.stdin),
+        stdin_once: Some(spec.stdin),
         stop_signal: Some(spec.stop_signal.clone()),
         stop_timeout: Some(spec.stop_timeout),
         exposed_ports: Some(

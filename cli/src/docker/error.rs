@@ -66,6 +66,8 @@ pub enum DockerError {
     Upload(String, Cause),
     /// Downloading from a container.
     Download(String, Cause),
+    /// Asking what is at a path of a container.
+    LookAt(String, Cause),
     /// Listing images.
     ListImages(Cause),
     /// Inspecting an image.
@@ -118,6 +120,7 @@ impl DockerError {
             | Self::InspectExec(_, cause)
             | Self::Upload(_, cause)
             | Self::Download(_, cause)
+            | Self::LookAt(_, cause)
             | Self::InspectImage(_, cause)
             | Self::PullImage(_, cause)
             | Self::ImportImage(_, cause)
@@ -175,6 +178,7 @@ impl fmt::Display for DockerError {
             Self::InspectExec(id, _) => write!(formatter, "cannot inspect exec `{id}`"),
             Self::Upload(name, _) => write!(formatter, "cannot copy files into container `{name}`"),
             Self::Download(path, _) => write!(formatter, "cannot copy `{path}` out of the container"),
+            Self::LookAt(path, _) => write!(formatter, "cannot look at `{path}` in the container"),
             Self::InspectImage(name, _) => write!(formatter, "cannot inspect image `{name}`"),
             Self::PullImage(name, _) => write!(formatter, "cannot pull image `{name}`"),
             Self::ImportImage(name, _) => write!(formatter, "cannot import image `{name}`"),

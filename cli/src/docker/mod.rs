@@ -21,8 +21,9 @@ use std::time::Duration;
 use agentbox_ctl::failure::Failure;
 
 pub use self::address::{EngineAddress, TlsChoice, Transport};
+pub use self::archive::{PathKind, PathStat};
 pub use self::container::{
-    AttachedOutput, ContainerDetails, ContainerPhase, ContainerSpec, ContainerSummary, NamedVolume,
+    Attached, AttachedOutput, ContainerDetails, ContainerPhase, ContainerSpec, ContainerSummary, NamedVolume,
     PublishedPort, RestartPolicy,
 };
 pub use self::error::{Cause, DockerError};

@@ -174,6 +174,7 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
             }]
         },
         extra_hosts: vec![format!("{name}.localhost:127.0.0.1")],
+        stdin: true,
     }
 }
 

@@ -1,90 +1,74 @@
-//! What a new box begins with, as one tar stream that is made while it is sent.
+//! What a new box begins with: the supervisor, in an archive before the start, then the project, as a stream that is
+//! made while it is sent.
 //!
 //! ```text
-//! supervisor, box.json, agentbox.yaml ─┐
-//!                                      ├─► tar, in a thread ─► pipe (bounded) ─► upload
-//! project directory ─► .gitignore ─────┘
+//! supervisor, box.json ─► tar ─► upload ─► start
+//!                                            │
+//! repository ─► refs, index, pack, files ─┐  ▼
+//!                                         ├─► stream, in a thread ─► pipe (bounded) ─► stdin of PID 1
+//! directory ─► .gitignore ─► files ───────┘
 //! ```
 
+mod files;
+mod git;
 pub mod pipe;
-mod project;
+mod source;
+mod stream;
 pub mod user;
 
-use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
 
-use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 
+pub use self::source::{Content, Report, Source};
 pub use self::user::Owner;
 use crate::supervisor_binary;
 
 /// Mode of what everyone may read.
 const SHARED: u32 = 0o755;
 
-/// Everything that goes into a new box.
+/// What a new box has before its first start.
 #[derive(Debug, Clone)]
 pub struct Seed {
-    /// Owner of `/workspace` and everything in it.
+    /// Owner of `/workspace`.
     pub owner: Owner,
     /// Content of `box.json`.
     pub identity: Vec<u8>,
     /// Content of `agentbox.yaml`, exactly as it was validated.
     pub config: Option<Vec<u8>>,
-    /// Directory to copy.
-    pub project: PathBuf,
-    /// Whether it lies in a git work tree, whose ignore files above it count too.
-    pub in_git: bool,
     /// Mount points below `/workspace`: an empty volume there would belong to root.
     pub directories: Vec<String>,
 }
 
-/// What was sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Files of the project.
-    pub files: u64,
-    /// Bytes of them.
-    pub bytes: u64,
-    /// What was left out though nobody asked for it, and why.
-    pub warnings: Vec<String>,
-}
-
 impl Seed {
-    /// Writes the archive.
+    /// The archive for the upload.
     ///
     /// # Errors
-    /// A project that cannot be read; a reader that has gone, which is a failure too.
-    pub fn write(&self, output: &mut dyn Write) -> Result<Report, Failure> {
+    /// None that memory does not give.
+    pub fn archive(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(supervisor_binary::BYTES.len() + 32 * 1024);
         let mut archive = Archive {
-            builder: tar::Builder::new(output),
+            builder: tar::Builder::new(&mut bytes),
             now: Timestamp::now().as_millis() / 1000,
         };
-        let cannot_send = |error: io::Error| Failure::failed("cannot send the box's files").because(&error);
-        self.write_own(&mut archive).map_err(cannot_send)?;
-        let report = project::write(self, &mut archive)?;
-        archive.builder.finish().map_err(cannot_send)?;
-        Ok(report)
-    }
-
-    /// The part that does not come from the project.
-    fn write_own(&self, archive: &mut Archive<'_>) -> io::Result<()> {
         let root = Owner::ROOT;
         // No entries for the directories above: they are the image's, and one of them may be a link.
         archive.file(paths::BINARY, supervisor_binary::BYTES, SHARED, root)?;
         archive.directory(paths::STATE, SHARED, root)?;
         archive.directory(paths::PRIVATE, 0o700, root)?;
         archive.file(paths::IDENTITY, &self.identity, 0o600, root)?;
+        archive.file(paths::SEEDING, b"", 0o600, root)?;
         archive.directory(paths::WORKSPACE, SHARED, self.owner)?;
         for directory in &self.directories {
             archive.directory(directory, SHARED, self.owner)?;
         }
         if let Some(config) = &self.config {
             archive.file(paths::PUSHED, config, 0o600, root)?;
-            archive.file(paths::CONFIG, config, 0o644, self.owner)?;
         }
-        Ok(())
+        archive.builder.finish()?;
+        drop(archive);
+        Ok(bytes)
     }
 }
 
@@ -145,18 +129,6 @@ impl Archive<'_> {
         let mut header = self.header(tar::EntryType::Directory, 0, mode, owner);
         self.builder
             .append_data(&mut header, format!("{}/", relative(path)), io::empty())
-    }
-
-    /// A file that may change while it is read: exactly `size` bytes come, as the header says.
-    fn sized(
-        &mut self,
-        header: &mut tar::Header,
-        path: &std::path::Path,
-        content: impl Read,
-    ) -> io::Result<()> {
-        let size = header.size()?;
-        self.builder
-            .append_data(header, path, content.chain(io::repeat(0)).take(size))
     }
 }
 

@@ -3,7 +3,9 @@
 //! Write errors on stdout end a command (a reader that has gone is no error to talk about, see
 //! [`Ui::is_broken`]); those on stderr are ignored, since there is nobody left to tell.
 
+mod meter;
 mod progress;
+mod size;
 mod style;
 
 use std::fmt;
@@ -16,8 +18,10 @@ use agentbox_ctl::report::is_unwanted;
 pub use agentbox_ctl::report::{one_line, strip_controls};
 use serde::Serialize;
 
+pub use self::meter::Meter;
 use self::progress::Progress;
 pub use self::progress::Step;
+pub use self::size::{count, files_and_bytes, size};
 pub use self::style::{ColorChoice, Style};
 use crate::commands::GlobalArguments;
 use crate::interrupt::{Interrupt, Stopped};
@@ -326,11 +330,14 @@ mod tests {
         let (ui, stdout, stderr) = captured(Look::default());
         let step = ui.step("uploading the project");
         step.update("3 files");
-        step.finish("uploaded 3 files");
+        let meter = step.meter();
+        meter.file();
+        meter.bytes(3 << 10);
+        step.finish(&format!("uploaded {}", meter.summary()));
         drop(ui.step("starting"));
         assert_eq!(
             stderr.text(),
-            "uploading the project\nuploaded 3 files\nstarting\n"
+            "uploading the project\nuploaded 1 file, 3 KiB\nstarting\n"
         );
         assert_eq!(stdout.text(), "");
     }

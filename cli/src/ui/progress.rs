@@ -1,4 +1,5 @@
-//! Steps of work under way: spinners on a terminal, plain lines elsewhere, nothing with `--quiet`.
+//! Steps of work under way: spinners on a terminal, plain lines elsewhere, nothing with `--quiet`. A step that copies has
+//! a [`Meter`], shown at the right end of its line.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Ui;
+use super::meter::{Meter, Reading};
 
 /// How often a spinner moves.
 const TICK: Duration = Duration::from_millis(100);
@@ -87,6 +89,17 @@ impl<'a> Step<'a> {
         if let Some(bar) = &self.bar {
             bar.set_message(text.to_owned());
         }
+    }
+
+    /// Counts files and bytes from now on, and shows them on a terminal. The meter may outlive the step.
+    pub fn meter(&self) -> Meter {
+        let meter = Meter::new();
+        if let Some(bar) = &self.bar
+            && let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {meter}")
+        {
+            bar.set_style(style.with_key("meter", Reading::of(meter.clone())));
+        }
+        meter
     }
 
     /// Ends the step with a line that stays; none where the text is empty.

@@ -4,9 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nix::sys::stat::{Mode, umask};
 
 use crate::failure::Failure;
 use crate::paths;
+use crate::protocol::seed::{SEEDED, SEEDED_WITHOUT_HISTORY};
+use crate::seed::{self, History};
 use crate::supervisor::{self, Options};
 
 #[derive(Debug, Args)]
@@ -59,4 +62,22 @@ pub(super) fn init(arguments: &InitArguments, socket: &Path) -> u8 {
     let mut all: Vec<OsString> = vec!["--socket".into(), socket.into()];
     all.extend(arguments.arguments.iter().cloned());
     crate::init::run(&all)
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SeedArguments {
+    /// Directory to write into
+    #[arg(long, value_name = "DIR", default_value = paths::WORKSPACE)]
+    workspace: PathBuf,
+}
+
+/// Writes a project and says on stdout what became of its history.
+pub(super) fn seed(arguments: &SeedArguments, context: &super::Context) -> Result<(), Failure> {
+    // Modes are those of the stream.
+    umask(Mode::empty());
+    let history = seed::receive(std::io::stdin().lock(), &arguments.workspace)?;
+    context.output.line(match history {
+        History::Whole => SEEDED,
+        History::LeftOut => SEEDED_WITHOUT_HISTORY,
+    })
 }

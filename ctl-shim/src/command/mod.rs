@@ -89,6 +89,9 @@ enum Command {
     /// Run as PID 1 of a box: start the supervisor, reap, forward signals
     #[command(hide = true)]
     Init(daemon::InitArguments),
+    /// Write the project that comes on stdin, for PID 1 of a new box
+    #[command(hide = true)]
+    Seed(daemon::SeedArguments),
     /// Bridge stdin and stdout to the supervisor's socket
     #[command(hide = true)]
     Connect,
@@ -158,6 +161,7 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
             .map(|()| 0),
         Command::Daemon(arguments) => daemon::daemon(arguments, &context.socket),
         Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
+        Command::Seed(arguments) => daemon::seed(&arguments, context).map(|()| 0),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
         Command::Session(arguments) => Ok(session::session(arguments)),
         Command::Work(arguments) => work::work(&arguments, context),

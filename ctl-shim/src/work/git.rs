@@ -130,8 +130,8 @@ pub(super) fn line(directory: &Path, arguments: &[&str]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The failure of a git that ended badly.
-pub(super) fn failed(command: &Command, output: &Output) -> Failure {
+/// The failure of a git that ended badly: `command` is one of [`git`]'s.
+pub fn failed(command: &Command, output: &Output) -> Failure {
     let verb = command
         .get_args()
         .skip_while(|argument| *argument != "--no-pager")
@@ -146,7 +146,7 @@ pub(super) fn failed(command: &Command, output: &Output) -> Failure {
 }
 
 /// The failure for a git that is not there or cannot be executed.
-pub(super) fn cannot_run(error: &std::io::Error) -> Failure {
+pub fn cannot_run(error: &std::io::Error) -> Failure {
     Failure::failed("cannot run git")
         .because(error)
         .hint("install git")

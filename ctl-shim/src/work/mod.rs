@@ -17,10 +17,10 @@ mod report;
 mod scratch;
 mod uncommitted;
 
-pub use self::git::{git, is_installed, quiet, read};
+pub use self::git::{cannot_run, failed, git, is_installed, quiet, read};
 #[cfg(feature = "supervisor")]
 pub use self::inspect::inspect;
 pub use self::report::{BASE, REFERENCES, Reference, Report, SEED_RECORD, Uncommitted};
 #[cfg(feature = "supervisor")]
 pub use self::scratch::{bundle, diff};
-pub use self::uncommitted::{changed_paths, is_same, uncommitted};
+pub use self::uncommitted::{HEAD_LINE as CLEAN, changed_paths, is_same, uncommitted};

@@ -1,0 +1,134 @@
+//! Files that git stores as something else than what lies in the work tree, as Git LFS does.
+//!
+//! The box has neither the filter nor what it keeps outside of git, so an unchanged file of that kind goes in as git
+//! has it: a pointer. Anything else would show there as changed, and be committed as what it must not be.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+use agentbox_ctl::failure::Failure;
+
+use super::Repository;
+use super::tree::{Objects, mode};
+use crate::host_git::HostGit;
+
+/// Largest stored form that is taken, in bytes: a pointer has some hundred.
+const LIMIT: u64 = 64 << 20;
+
+/// Ids and modes of the files that go in as git stores them, by path.
+#[derive(Debug, Default)]
+pub(super) struct Stored(HashMap<Vec<u8>, (String, u32)>);
+
+/// A file as git stores it.
+pub(super) struct Content {
+    pub(super) mode: u32,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Stored {
+    /// Finds them. Costs nothing where git knows no filter.
+    ///
+    /// # Errors
+    /// A git that fails.
+    pub(super) fn find(repository: &Repository) -> Result<Self, Failure> {
+        let drivers = &repository.settings.filters;
+        if drivers.is_empty() {
+            return Ok(Self::default());
+        }
+        let git = &repository.git;
+        let listed = git.read(["ls-files", "-z", "--cached"])?;
+        let filtered = filtered(git, drivers, listed)?;
+        if filtered.is_empty() {
+            return Ok(Self::default());
+        }
+        let changed: HashSet<Vec<u8>> = git
+            .read(["diff-files", "-z", "--name-only"])?
+            .split(|byte| *byte == 0)
+            .map(<[u8]>::to_vec)
+            .collect();
+        let stages = git.read(["ls-files", "-z", "--stage"])?;
+        let mut stored = HashMap::new();
+        for entry in stages.split(|byte| *byte == 0) {
+            // mode id stage TAB path
+            let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else {
+                continue;
+            };
+            let (head, path) = (String::from_utf8_lossy(&entry[..tab]), &entry[tab + 1..]);
+            let fields: Vec<&str> = head.split(' ').collect();
+            if let [bits, id, "0"] = fields.as_slice()
+                && filtered.contains(path)
+                && !changed.contains(path)
+                && bits.starts_with("100")
+            {
+                let bits = u32::from_str_radix(bits, 8).unwrap_or_default();
+                stored.insert(path.to_vec(), ((*id).to_owned(), mode(bits)));
+            }
+        }
+        Ok(Self(stored))
+    }
+
+    /// What gives their content.
+    ///
+    /// # Errors
+    /// A git that cannot be run.
+    pub(super) fn contents(&self, git: &HostGit) -> Result<Contents<'_>, Failure> {
+        let objects = if self.0.is_empty() {
+            None
+        } else {
+            Some(Objects::open(git)?)
+        };
+        Ok(Contents {
+            stored: self,
+            objects,
+        })
+    }
+
+    /// How many there are, for a note.
+    pub(super) fn note(&self) -> Option<String> {
+        match self.0.len() {
+            0 => None,
+            1 => Some("1 file is in the box as git stores it, unfiltered (Git LFS: a pointer)".to_owned()),
+            count => Some(format!(
+                "{count} files are in the box as git stores them, unfiltered (Git LFS: pointers)"
+            )),
+        }
+    }
+}
+
+/// Gives the content of stored files.
+pub(super) struct Contents<'a> {
+    stored: &'a Stored,
+    objects: Option<Objects>,
+}
+
+impl Contents<'_> {
+    /// What git stores for a path; `None` where the work tree has it as well.
+    ///
+    /// # Errors
+    /// An object that is missing, or larger than anything that a filter leaves.
+    pub(super) fn of(&mut self, path: &[u8]) -> Result<Option<Content>, Failure> {
+        let (Some(objects), Some((id, mode))) = (&mut self.objects, self.stored.0.get(path)) else {
+            return Ok(None);
+        };
+        let bytes = objects.read(id, LIMIT)?;
+        Ok(Some(Content { mode: *mode, bytes }))
+    }
+}
+
+/// Paths whose `filter` attribute names one of `drivers`.
+fn filtered(git: &HostGit, drivers: &[String], listed: Vec<u8>) -> Result<HashSet<Vec<u8>>, Failure> {
+    let command = git.command(["check-attr", "-z", "--stdin", "filter"]);
+    let mut answers = Vec::new();
+    git.stream(command, listed, |printed| {
+        printed
+            .read_to_end(&mut answers)
+            .map_err(|error| super::cannot_list(&error))
+    })?;
+    // path NUL attribute NUL value NUL
+    let fields: Vec<&[u8]> = answers.split(|byte| *byte == 0).collect();
+    Ok(fields
+        .chunks_exact(3)
+        .filter(|fields| drivers.iter().any(|driver| driver.as_bytes() == fields[2]))
+        .map(|fields| fields[0].to_vec())
+        .collect())
+}

@@ -1,0 +1,193 @@
+//! Where a box's project comes from.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::work;
+use agentbox_ctl::paths::CONFIG_NAME;
+
+use super::stream::{FILE_MODE, Sender};
+use super::{files, git};
+use crate::host_git::HostGit;
+use crate::project::Project;
+use crate::ui::Meter;
+
+/// What was sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Files and links of the project.
+    pub files: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// Bytes of history, as they travelled.
+    pub history: u64,
+    /// What a user may not expect.
+    pub notes: Vec<String>,
+    /// What was left out though nobody asked for it, and why.
+    pub warnings: Vec<String>,
+}
+
+/// A project to copy, looked at but not read.
+#[derive(Debug)]
+pub struct Source {
+    root: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A repository and its work tree as it is.
+    WorkTree(git::Repository),
+    /// A repository, clean, at another commit.
+    Commit(git::Repository, String),
+    /// A directory of a work tree, without the history.
+    Part(HostGit),
+    /// The same at another commit: `commit:directory`.
+    PartOfCommit(HostGit, String),
+    /// A directory without git; repositories in it go along where there is a git to ask.
+    Directory {
+        /// Whether this machine has git.
+        with_git: bool,
+        /// Whether the directory is a repository that cannot be asked.
+        in_git: bool,
+    },
+}
+
+impl Source {
+    /// Looks at a project; `reference` is what `--from-branch` says.
+    ///
+    /// # Errors
+    /// A repository that git does not want to read, a reference that names no commit, or one without a repository (2).
+    pub fn look(project: &Project, reference: Option<&str>) -> Result<Self, Failure> {
+        let root = project.root.clone();
+        let with_git = project.in_git && work::is_installed();
+        let kind = if with_git {
+            in_work_tree(&root, reference)?
+        } else {
+            if reference.is_some() {
+                return Err(no_repository(project));
+            }
+            Kind::Directory {
+                with_git: !project.in_git && work::is_installed(),
+                in_git: project.in_git,
+            }
+        };
+        Ok(Self { root, kind })
+    }
+
+    /// The `agentbox.yaml` of `reference`; `None` where it has none.
+    ///
+    /// # Errors
+    /// A reference that names no commit, a project that is no repository, a file longer than `limit` bytes (2).
+    pub fn config_at(project: &Project, reference: &str, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+        if !project.in_git {
+            return Err(no_repository(project));
+        }
+        let git = HostGit::new(&project.root);
+        let commit = git::commit(&git, reference)?;
+        let tree = match prefix(&git)? {
+            prefix if prefix.is_empty() => commit,
+            prefix => format!("{commit}:{prefix}"),
+        };
+        git::blob(&git, &tree, CONFIG_NAME, limit)
+    }
+}
+
+fn in_work_tree(root: &Path, reference: Option<&str>) -> Result<Kind, Failure> {
+    let git = HostGit::new(root);
+    let prefix = prefix(&git)?;
+    Ok(match (reference, prefix.is_empty()) {
+        (None, true) => Kind::WorkTree(git::Repository::of(root)?),
+        (None, false) => Kind::Part(git),
+        (Some(reference), true) => {
+            let commit = git::commit(&git, reference)?;
+            Kind::Commit(git::Repository::at(root, reference)?, commit)
+        }
+        (Some(reference), false) => {
+            let tree = format!("{}:{prefix}", git::commit(&git, reference)?);
+            Kind::PartOfCommit(git, tree)
+        }
+    })
+}
+
+/// Where the directory lies below its work tree's top level; empty for the top level itself.
+fn prefix(git: &HostGit) -> Result<String, Failure> {
+    let printed = git.read(["rev-parse", "--show-prefix"])?;
+    Ok(String::from_utf8_lossy(&printed)
+        .trim_end_matches('\n')
+        .trim_end_matches('/')
+        .to_owned())
+}
+
+fn no_repository(project: &Project) -> Failure {
+    Failure::usage(format!(
+        "{} has no branch to fork from: it is no git repository",
+        project.root.display()
+    ))
+    .hint("leave out --from-branch, or install git where it is one")
+}
+
+/// Everything that goes below `/workspace` of one box.
+#[derive(Debug)]
+pub struct Content<'a> {
+    /// The project.
+    pub source: &'a Source,
+    /// Content of `agentbox.yaml`, exactly as it was validated, ignored by git or not.
+    pub config: Option<&'a [u8]>,
+    /// Paths below the workspace that are in place already.
+    pub placed: &'a HashSet<PathBuf>,
+}
+
+impl Content<'_> {
+    /// Writes the stream for the box `name`; `meter` shows how far it is.
+    ///
+    /// # Errors
+    /// A project that cannot be read; a reader that has gone, which is a failure too.
+    pub fn write(&self, name: &str, output: &mut dyn Write, meter: Meter) -> Result<Report, Failure> {
+        let mut sender = Sender::new(output, meter)?;
+        let has_config = self.config.is_some();
+        let skip = |path: &Path| (has_config && path == Path::new(CONFIG_NAME)) || self.placed.contains(path);
+        let root = &self.source.root;
+        let top = Path::new("");
+        match &self.source.kind {
+            Kind::WorkTree(repository) => {
+                git::write(&mut sender, repository, git::Branch::OfBox(name), top, &skip)?;
+            }
+            Kind::Commit(repository, commit) => {
+                git::write_history(&mut sender, repository, git::Branch::OfBox(name), top)?;
+                git::write_tree(&mut sender, repository.git(), commit, &skip)?;
+            }
+            Kind::Part(git) => {
+                sender.report.notes.push(without_history(root));
+                git::Listing::of_directory(git, root).write(&mut sender, top, 0, &skip)?;
+            }
+            Kind::PartOfCommit(git, tree) => {
+                sender.report.notes.push(without_history(root));
+                git::write_tree(&mut sender, git, tree, &skip)?;
+            }
+            Kind::Directory { with_git, in_git } => {
+                if *in_git {
+                    let note = "there is no git on this machine: the box has the files without their history";
+                    sender.report.notes.push(note.to_owned());
+                }
+                files::write(&mut sender, root, *with_git, &skip)?;
+            }
+        }
+        if let Some(config) = self.config {
+            let mode = fs::metadata(root.join(CONFIG_NAME)).map_or(FILE_MODE, |metadata| metadata.mode());
+            sender.file(Path::new(CONFIG_NAME), mode, config)?;
+        }
+        sender.end()
+    }
+}
+
+fn without_history(root: &Path) -> String {
+    format!(
+        "{} lies below its repository's top level: the box has its files without their history",
+        root.display()
+    )
+}

@@ -1,0 +1,131 @@
+//! Sends a project to a box that has just been started and waits for it.
+//!
+//! ```text
+//! Content, in a thread ─► pipe (bounded) ─► stdin of PID 1
+//!                                  output of PID 1 ─► "seed: done"
+//! ```
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use agentbox_ctl::failure::Failure;
+use futures_util::{Stream, StreamExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use crate::docker::{Attached, Docker};
+use crate::lifecycle::{ReadyLine, ended_at_start};
+use crate::seed::{Content, Report, Source, pipe};
+use crate::ui::{Meter, Ui, files_and_bytes, size};
+
+/// Everything that one box gets.
+#[derive(Debug)]
+pub struct Parcel {
+    /// The project.
+    pub source: Arc<Source>,
+    /// Content of `agentbox.yaml`.
+    pub config: Option<Vec<u8>>,
+    /// Paths below the workspace that are in place already.
+    pub placed: HashSet<PathBuf>,
+    /// The box's name.
+    pub name: String,
+    /// Shows how far it is.
+    pub meter: Meter,
+}
+
+/// Sends it; returns when the box has everything in place.
+///
+/// # Errors
+/// A project that cannot be read; a box that cannot take it, with what it said.
+pub async fn send(
+    docker: &Docker,
+    container: &str,
+    parcel: Parcel,
+    attached: &mut Attached,
+    line: &mut ReadyLine,
+) -> Result<Report, Failure> {
+    let name = parcel.name.clone();
+    let (stream, writing) = pipe::produce(move |writer| {
+        let content = Content {
+            source: &parcel.source,
+            config: parcel.config.as_deref(),
+            placed: &parcel.placed,
+        };
+        content.write(&parcel.name, writer, parcel.meter)
+    });
+    let Attached { output, stdin } = attached;
+    let mut feeding = std::pin::pin!(feed(stream, stdin));
+    let mut fed = false;
+    let ended = loop {
+        if line.is_seeded() {
+            break false;
+        }
+        tokio::select! {
+            result = &mut feeding, if !fed => match result {
+                // Where the box takes no more, it says why.
+                Fed::All | Fed::Refused => fed = true,
+                Fed::Broken => break false,
+            },
+            part = output.next() => match part {
+                Some(part) => {
+                    line.feed(&part?.1);
+                }
+                None => break true,
+            },
+        }
+    };
+    if ended {
+        // The thread sees that nobody reads and ends as well; what it says is only that.
+        return Err(ended_at_start(docker, container, &name, line).await);
+    }
+    writing
+        .await
+        .map_err(|error| Failure::failed("cannot pack the project").because(&error))?
+}
+
+/// How feeding ended.
+enum Fed {
+    /// Everything is on its way.
+    All,
+    /// The box takes no more.
+    Refused,
+    /// The project could not be read; the thread that reads it knows more.
+    Broken,
+}
+
+async fn feed(
+    stream: impl Stream<Item = std::io::Result<bytes::Bytes>>,
+    stdin: &mut (impl AsyncWrite + Unpin),
+) -> Fed {
+    let mut stream = std::pin::pin!(stream);
+    while let Some(piece) = stream.next().await {
+        let Ok(piece) = piece else {
+            return Fed::Broken;
+        };
+        if stdin.write_all(&piece).await.is_err() {
+            return Fed::Refused;
+        }
+    }
+    match stdin.flush().await {
+        Ok(()) => Fed::All,
+        Err(_) => Fed::Refused,
+    }
+}
+
+/// Says what a user may not expect of the copy.
+pub fn tell(ui: &Ui, report: &Report, without_history: bool) {
+    for warning in &report.warnings {
+        ui.warning(warning);
+    }
+    for note in &report.notes {
+        ui.status(note);
+    }
+    if without_history {
+        ui.status("the image has no git: the box has the files without their history");
+    }
+    ui.detail(&format!(
+        "copied {}, and {} of history",
+        files_and_bytes(report.files, report.bytes),
+        size(report.history)
+    ));
+}

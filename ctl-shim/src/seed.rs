@@ -1,0 +1,327 @@
+//! The receiving end of a project: writes it below the workspace, as the box user.
+//!
+//! ```text
+//! host ─ attached stdin ─► init ─ inherited ─► seed ─┬─ directories, files, links ─► /workspace
+//!                                                    └─ packs ─► git index-pack ─► /workspace/.git
+//! ```
+//!
+//! It runs once in the life of a box, before the supervisor: no unit ever sees half a project. Running as the box user
+//! spares a change of owner for each file, and keeps what an image may have put into the workspace from leading
+//! anywhere that the user may not write.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::failure::Failure;
+use crate::protocol::seed::{Decoder, Modified, Record};
+
+/// Bytes that are read from the host at once.
+const BUFFER: usize = 256 * 1024;
+/// What the owner needs to write into a directory.
+const WRITABLE: u32 = 0o700;
+/// Bits of a mode that are taken; set-user-id and the like make no sense on a copy.
+const PERMISSIONS: u32 = 0o777;
+
+/// What became of the histories that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// None came, or all are in place.
+    Whole,
+    /// There is no git here, so the files came without.
+    LeftOut,
+}
+
+/// Reads a stream to its end and makes what it says below `workspace`, as far as the process's umask lets it.
+///
+/// # Errors
+/// A stream that ends early, a disk that is full, objects that git refuses.
+pub fn receive(input: impl Read, workspace: &Path) -> Result<History, Failure> {
+    let broken = |error: io::Error| Failure::failed("the project did not arrive whole").because(&error);
+    let mut decoder = Decoder::new(BufReader::with_capacity(BUFFER, input)).map_err(broken)?;
+    let mut receiver = Receiver {
+        workspace,
+        closed: Vec::new(),
+        packs: Vec::new(),
+        without_git: HashSet::new(),
+    };
+    loop {
+        let record = decoder.record().map_err(broken)?;
+        match record {
+            Record::Directory { path, mode } => receiver.directory(&path, mode)?,
+            Record::File { path, mode, modified } => {
+                let path = receiver.path(&path);
+                receiver.file(&path, mode, modified, &mut decoder)?;
+            }
+            Record::Link { path, target } => receiver.link(&path, &target)?,
+            Record::Pack { path } => {
+                let path = receiver.path(&path);
+                receiver.pack(path, &mut decoder)?;
+            }
+            Record::End => return receiver.finish(),
+        }
+    }
+}
+
+struct Receiver<'a> {
+    workspace: &'a Path,
+    /// Directories that their owner may not write, with the mode to give them last.
+    closed: Vec<(PathBuf, u32)>,
+    /// Each `git index-pack` under way, beside its git directory.
+    packs: Vec<(PathBuf, Child)>,
+    /// Git directories whose objects nobody could take.
+    without_git: HashSet<PathBuf>,
+}
+
+impl Receiver<'_> {
+    fn path(&self, relative: &[u8]) -> PathBuf {
+        self.workspace.join(OsStr::from_bytes(relative))
+    }
+
+    fn directory(&mut self, relative: &[u8], mode: u32) -> Result<(), Failure> {
+        let path = self.path(relative);
+        let mode = mode & PERMISSIONS;
+        let make = || DirBuilder::new().mode(mode | WRITABLE).create(&path);
+        let made = match make() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // A mount point, or something of the image's.
+                match fs::symlink_metadata(&path) {
+                    Ok(metadata) if metadata.is_dir() => Ok(()),
+                    _ => fs::remove_file(&path).and_then(|()| make()),
+                }
+            }
+            result => result,
+        };
+        made.map_err(|error| cannot_write(&path, &error))?;
+        if mode & WRITABLE != WRITABLE {
+            self.closed.push((path, mode));
+        }
+        Ok(())
+    }
+
+    fn file<R: Read>(
+        &self,
+        path: &Path,
+        mode: u32,
+        modified: Modified,
+        decoder: &mut Decoder<R>,
+    ) -> Result<(), Failure> {
+        let cannot_write = |error: io::Error| cannot_write(path, &error);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(mode & PERMISSIONS);
+        let mut file = match options.open(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                fs::remove_file(path).map_err(cannot_write)?;
+                options.open(path)
+            }
+            result => result,
+        }
+        .map_err(cannot_write)?;
+        loop {
+            let piece = decoder
+                .piece()
+                .map_err(|error| Failure::failed("the project did not arrive whole").because(&error))?;
+            if piece.is_empty() {
+                break;
+            }
+            file.write_all(piece).map_err(cannot_write)?;
+        }
+        set_time(&file, modified).map_err(cannot_write)
+    }
+
+    fn link(&self, relative: &[u8], target: &[u8]) -> Result<(), Failure> {
+        let path = self.path(relative);
+        let target = OsStr::from_bytes(target);
+        match symlink(target, &path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                fs::remove_file(&path).and_then(|()| symlink(target, &path))
+            }
+            result => result,
+        }
+        .map_err(|error| cannot_write(&path, &error))
+    }
+
+    fn pack<R: Read>(&mut self, git_directory: PathBuf, decoder: &mut Decoder<R>) -> Result<(), Failure> {
+        let mut child = Command::new("git")
+            .arg("--git-dir")
+            .arg(&git_directory)
+            .args(["index-pack", "--stdin"])
+            .current_dir(self.workspace)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        if let Err(error) = &child
+            && error.kind() != ErrorKind::NotFound
+        {
+            return Err(Failure::failed("cannot run git").because(error));
+        }
+        let mut pipe = child.as_mut().ok().and_then(|child| child.stdin.take());
+        loop {
+            let piece = decoder
+                .piece()
+                .map_err(|error| Failure::failed("the project did not arrive whole").because(&error))?;
+            if piece.is_empty() {
+                break;
+            }
+            // A git that has ended tells why when it is waited for.
+            if let Some(open) = &mut pipe
+                && open.write_all(piece).is_err()
+            {
+                pipe = None;
+            }
+        }
+        drop(pipe);
+        match child {
+            Ok(child) => self.packs.push((git_directory, child)),
+            Err(_) => {
+                self.without_git.insert(git_directory);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for every git, then closes what was kept open for writing.
+    fn finish(mut self) -> Result<History, Failure> {
+        for (path, child) in self.packs.drain(..) {
+            let result = child
+                .wait_with_output()
+                .map_err(|error| Failure::failed("cannot wait for git").because(&error))?;
+            if !result.status.success() {
+                let failure = Failure::failed(format!("git cannot store the history in {}", path.display()));
+                let said = String::from_utf8_lossy(&result.stderr);
+                return Err(said.lines().take(5).fold(failure, Failure::cause));
+            }
+        }
+        for path in &self.without_git {
+            fs::remove_dir_all(path).map_err(|error| cannot_write(path, &error))?;
+        }
+        for (path, mode) in self.closed.iter().rev() {
+            fs::set_permissions(path, Permissions::from_mode(*mode))
+                .map_err(|error| cannot_write(path, &error))?;
+        }
+        Ok(if self.without_git.is_empty() {
+            History::Whole
+        } else {
+            History::LeftOut
+        })
+    }
+}
+
+fn set_time(file: &File, modified: Modified) -> io::Result<()> {
+    let since = Duration::new(modified.seconds, modified.nanoseconds.min(999_999_999));
+    match UNIX_EPOCH.checked_add(since) {
+        Some(time) => file.set_times(FileTimes::new().set_modified(time)),
+        None => Ok(()),
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write {}", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::seed::Encoder;
+
+    fn seeded(records: &[(Record, &[u8])], end: bool) -> (tempfile::TempDir, Result<History, Failure>) {
+        let mut stream = Vec::new();
+        let mut encoder = Encoder::new(&mut stream).unwrap();
+        for (record, content) in records {
+            encoder.record(record).unwrap();
+            if matches!(record, Record::File { .. } | Record::Pack { .. }) {
+                encoder.content(*content).unwrap();
+            }
+        }
+        if end {
+            encoder.record(&Record::End).unwrap();
+        }
+        let workspace = tempfile::tempdir().unwrap();
+        fs::write(workspace.path().join("there"), "of the image").unwrap();
+        symlink("/nonexistent", workspace.path().join("dangling")).unwrap();
+        let result = receive(stream.as_slice(), workspace.path());
+        (workspace, result)
+    }
+
+    fn file(path: &str, mode: u32) -> Record {
+        Record::File {
+            path: path.as_bytes().to_vec(),
+            mode,
+            modified: Modified {
+                seconds: 1_700_000_000,
+                nanoseconds: 5,
+            },
+        }
+    }
+
+    fn directory(path: &str, mode: u32) -> Record {
+        Record::Directory {
+            path: path.as_bytes().to_vec(),
+            mode,
+        }
+    }
+
+    #[test]
+    fn modes_times_and_what_was_there() {
+        let link = Record::Link {
+            path: b"dangling".to_vec(),
+            target: b"elsewhere".to_vec(),
+        };
+        let records: [(Record, &[u8]); 5] = [
+            (directory("closed", 0o555), b""),
+            (file("closed/script", 0o6775), b"#!"),
+            (file("there", 0o400), b"new"),
+            (link, b""),
+            (directory("dangling2", 0o755), b""),
+        ];
+        let (workspace, result) = seeded(&records, true);
+        assert_eq!(result, Ok(History::Whole));
+        let metadata = |path: &str| fs::symlink_metadata(workspace.path().join(path)).unwrap();
+        assert_eq!(metadata("closed").permissions().mode() & 0o7777, 0o555);
+        assert_eq!(metadata("closed/script").permissions().mode() & 0o7777, 0o775);
+        assert_eq!(metadata("there").permissions().mode() & 0o7777, 0o400);
+        let modified = metadata("there").modified().unwrap();
+        assert_eq!(
+            modified.duration_since(UNIX_EPOCH).unwrap(),
+            Duration::new(1_700_000_000, 5)
+        );
+        assert_eq!(fs::read(workspace.path().join("there")).unwrap(), b"new");
+        assert_eq!(
+            fs::read_link(workspace.path().join("dangling")).unwrap(),
+            Path::new("elsewhere")
+        );
+        fs::set_permissions(workspace.path().join("closed"), Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_is_a_failure() {
+        let (_workspace, result) = seeded(&[(file("a", 0o644), b"x")], false);
+        assert_eq!(result.unwrap_err().message, "the project did not arrive whole");
+    }
+
+    #[test]
+    fn objects_that_are_none_are_a_failure() {
+        let records: [(Record, &[u8]); 2] = [
+            (directory(".git", 0o755), b""),
+            (
+                Record::Pack {
+                    path: b".git".to_vec(),
+                },
+                b"PACK nonsense",
+            ),
+        ];
+        let (_workspace, result) = seeded(&records, true);
+        let failure = result.unwrap_err();
+        assert!(
+            failure.message.starts_with("git cannot store the history in "),
+            "{failure:?}"
+        );
+    }
+}
