@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::work;
 use agentbox_ctl::paths::CONFIG_NAME;
+use agentbox_ctl::work;
 
 use super::stream::{FILE_MODE, Sender};
 use super::{files, git};

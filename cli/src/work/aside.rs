@@ -82,10 +82,10 @@ async fn watch(
     mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let container = docker.create_container(spec).await?;
-    let mut output = docker.attach(&container).await?;
+    let mut attached = docker.attach(&container, false).await?;
     docker.start_container(&container).await?;
     let mut complaint = Vec::new();
-    while let Some(part) = output.next().await {
+    while let Some(part) = attached.output.next().await {
         match part? {
             (Channel::Stdout, bytes) => take(&bytes)?,
             (Channel::Stderr, bytes) => {

@@ -36,6 +36,8 @@ pub(super) fn write(
     let command = repository.git.command(ARGUMENTS);
     repository
         .git
-        .stream(command, tips.into_bytes(), |pack| sender.pack(git_directory, pack))
+        .stream(command, tips.into_bytes(), |pack| {
+            sender.pack(git_directory, pack)
+        })
         .map_err(|failure| failure.hint("git fsck, where objects are missing"))
 }

@@ -283,7 +283,12 @@ fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
     let objects = text(git.read(["rev-parse", "--git-path", "objects"])?);
     let mut command = git.command(["-c", "index.sparse=false", "-c", "core.splitIndex=false"]);
     command
-        .args(["-c", "core.untrackedCache=false", "update-index", "--force-write-index"])
+        .args([
+            "-c",
+            "core.untrackedCache=false",
+            "update-index",
+            "--force-write-index",
+        ])
         .env("GIT_INDEX_FILE", copy.path())
         .env("GIT_OBJECT_DIRECTORY", copy.directory.path().join("objects"))
         .env(

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::work;
 use agentbox_ctl::protocol::seed::Modified;
+use agentbox_ctl::work;
 
 use crate::host_git::HostGit;
 use crate::seed::stream::{DIRECTORY_MODE, Sender};

@@ -42,11 +42,13 @@ pub async fn wake(
                 Timestamp::now().as_millis() / 1000 + START_SECONDS,
             )
             .await?;
-            let mut output = interrupt.guard(docker.attach(container)).await?;
+            let mut attached = interrupt.guard(docker.attach(container, false)).await?;
+            let mut line = lifecycle::ReadyLine::default();
             interrupt
                 .guard(async {
                     docker.start_container(container).await?;
-                    lifecycle::wait_ready(docker, container, &info.name, &mut output).await
+                    lifecycle::wait_ready(docker, container, &info.name, &mut attached.output, &mut line)
+                        .await
                 })
                 .await?;
             step.finish("");

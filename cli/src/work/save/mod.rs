@@ -31,7 +31,7 @@ use crate::docker::Docker;
 use crate::host_git::HostGit;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::target::Target;
-use crate::ui::{counted, one_line};
+use crate::ui::{counted, one_line, size};
 
 /// Largest `agentbox.yaml` that is compared with what the host put into the box, in bytes.
 const CONFIG_LIMIT: usize = 16 << 20;
@@ -181,7 +181,7 @@ pub async fn save(
     let mut written: u64 = 0;
     let mut take = |partial: &mut Partial, bytes: &[u8]| {
         written += bytes.len() as u64;
-        step.update(&format!("{} MB", written / 1_000_000));
+        step.update(&size(written));
         partial.write(bytes)
     };
     match plan {
