@@ -16,6 +16,7 @@ pub mod engine;
 pub mod images;
 pub mod process;
 pub mod project;
+pub mod repository;
 pub mod sweep;
 pub mod test_box;
 pub mod wait;

@@ -132,11 +132,15 @@ pub(super) fn line(directory: &Path, arguments: &[&str]) -> Option<String> {
 
 /// The failure of a git that ended badly: `command` is one of [`git`]'s.
 pub fn failed(command: &Command, output: &Output) -> Failure {
-    let verb = command
+    let mut arguments = command
         .get_args()
-        .skip_while(|argument| *argument != "--no-pager")
-        .nth(1)
-        .unwrap_or(OsStr::new(""));
+        .skip_while(|argument| *argument != "--no-pager");
+    arguments.next();
+    let mut verb = arguments.next();
+    while verb == Some(OsStr::new("-c")) {
+        verb = arguments.nth(1);
+    }
+    let verb = verb.unwrap_or_default();
     let failure = Failure::failed(format!("git {} failed", verb.to_string_lossy()));
     String::from_utf8_lossy(&output.stderr)
         .lines()

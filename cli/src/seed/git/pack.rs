@@ -17,7 +17,7 @@ const ARGUMENTS: [&str; 8] = [
     "--delta-base-offset",
     "--window=0",
     "--compression=1",
-    "--missing=allow-any",
+    "--missing=allow-promisor",
 ];
 
 /// Sends what the box's refs and index need. Nothing where there is nothing.

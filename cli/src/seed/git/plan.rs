@@ -281,6 +281,9 @@ fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
     }
     // Objects that it makes on the way, as for the directories of a sparse index, are for the copy alone.
     let objects = text(git.read(["rev-parse", "--git-path", "objects"])?);
+    let own_objects = copy.directory.path().join("objects");
+    fs::create_dir(&own_objects)
+        .map_err(|error| Failure::failed("cannot make a temporary directory").because(&error))?;
     let mut command = git.command(["-c", "index.sparse=false", "-c", "core.splitIndex=false"]);
     command
         .args([
@@ -290,7 +293,7 @@ fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
             "--force-write-index",
         ])
         .env("GIT_INDEX_FILE", copy.path())
-        .env("GIT_OBJECT_DIRECTORY", copy.directory.path().join("objects"))
+        .env("GIT_OBJECT_DIRECTORY", own_objects)
         .env(
             "GIT_ALTERNATE_OBJECT_DIRECTORIES",
             quoted(&git.directory().join(objects.trim_end_matches('\n'))),
