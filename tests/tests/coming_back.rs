@@ -158,7 +158,7 @@ fn diff_shows_everything_in_every_state_and_leaves_no_trace() {
 name'"
         ))
         .ok();
-    let look = "cd /workspace && git for-each-ref && cat .git/HEAD && find .git -type f -exec sha256sum {} + | sort && ls /tmp";
+    let look = "cd /workspace && export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=/workspace && git for-each-ref && cat .git/HEAD && find .git -type f -exec sha256sum {} + | sort && ls /tmp";
     let before = test_box.docker_exec(look).ok().stdout;
     let patch = test_box.run("diff", &[]).ok();
     assert!(
@@ -185,7 +185,7 @@ name'"
     assert_eq!(find("odd\nname")["additions"], 0);
     assert_eq!(test_box.docker_exec(look).ok().stdout, before);
     let stat = test_box.run("diff", &["--stat", "--color", "always"]).ok();
-    assert!(stat.stdout.contains("work | 1 \u{1b}[32m+"), "{stat}");
+    assert!(stat.stdout.contains("| 1 \u{1b}[32m+"), "{stat}");
 
     let names = test_box.run("diff", &["--name-status"]).ok().stdout;
     test_box.run("pause", &[]).ok();

@@ -11,6 +11,7 @@
 pub mod aside;
 pub mod diff;
 pub mod inside;
+pub mod left;
 pub mod names;
 pub mod project;
 pub mod pull;

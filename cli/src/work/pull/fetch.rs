@@ -9,12 +9,17 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Child;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::context::Context;
 use crate::host_git::HostGit;
@@ -23,6 +28,10 @@ use crate::ui::one_line;
 
 /// How much of what git says is kept, in bytes. Some of it comes from the box.
 const KEPT: usize = 8 * 1024;
+/// How long git, and then what it has started, may take to end.
+const GRACE: Duration = Duration::from_secs(2);
+/// Time between two looks at whether they have.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Fetches the objects `ids`, with everything that they need, from box `name`.
 ///
@@ -74,7 +83,11 @@ pub async fn fetch(
     if let Some(engine) = &context.engine.flag {
         command.env("AGENTBOX_ENGINE", engine);
     }
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    // A group of its own: what it starts has to end with it, and a signal to us is ours to pass on.
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0);
     let mut child = tokio::process::Command::from(command).spawn().map_err(|error| {
         Failure::failed("cannot run git")
             .because(&error)
@@ -87,14 +100,7 @@ pub async fn fetch(
         status = child.wait() => Some(status.map_err(|error| Failure::failed("lost track of git").because(&error))?),
     };
     let Some(status) = status else {
-        // It removes what it has begun to write.
-        if let Some(pid) = child
-            .id()
-            .and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
-        {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        let _ = child.wait().await;
+        end(&mut child).await;
         return Err(Stopped::Interrupted);
     };
     if status.success() {
@@ -110,6 +116,23 @@ pub async fn fetch(
         .fold(failure, Failure::cause)
         .hint("nothing here was changed")
         .into())
+}
+
+/// Ends git and everything that it has started. It removes what it has begun to write.
+async fn end(git: &mut Child) {
+    let Some(group) = git.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) else {
+        return;
+    };
+    // A group that is gone has nothing left to end.
+    let _ = kill_process_group(group, Signal::TERM);
+    let _ = timeout(GRACE, git.wait()).await;
+    // The box's side may not care for signals, and the `exec` that speaks to it waits for its end.
+    let deadline = Instant::now() + GRACE;
+    while test_kill_process_group(group).is_ok() && Instant::now() < deadline {
+        sleep(POLL).await;
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = git.wait().await;
 }
 
 /// What git takes as the place to fetch from.

@@ -17,6 +17,7 @@ use agentbox_ctl::work::{Report, Uncommitted};
 
 use self::plan::{Change, branch_of, decide, differing, offer};
 use self::summary::Summary;
+use super::left::left;
 use super::{inside, project};
 use crate::context::Context;
 use crate::interrupt::{Interrupt, Stopped};
@@ -43,8 +44,20 @@ pub async fn pull(
     for warning in &offer.warnings {
         context.ui.warning(warning);
     }
-    let differing = differing(offer.wanted, &repository::known(&git, name)?);
+    let mut differing = differing(offer.wanted, &repository::known(&git, name)?);
     let branch = branch_of(name);
+    // Branches that the box was given, and those without a commit of their own, are nothing that comes back.
+    if differing
+        .iter()
+        .any(|(wanted, old)| old.is_none() && wanted.reference != branch)
+    {
+        let missing = left(Some(&git), &report)?.missing;
+        differing.retain(|(wanted, old)| {
+            old.is_some()
+                || wanted.reference == branch
+                || missing.iter().any(|reference| reference.id == wanted.id)
+        });
+    }
     if differing.iter().any(|(wanted, _)| wanted.reference == branch) {
         repository::refuse_checked_out(&git, name, &branch)?;
     }

@@ -10,7 +10,6 @@
 
 pub mod awake;
 pub mod file;
-pub mod left;
 pub mod newer;
 
 use std::path::{Path, PathBuf};
@@ -22,8 +21,8 @@ use agentbox_ctl::work::{Report, Uncommitted};
 use futures_util::StreamExt;
 
 use self::file::Partial;
-use self::left::{Left, left};
 use self::newer::Newer;
+use super::left::{Left, left};
 use super::{inside, project};
 use crate::boxes::BoxInfo;
 use crate::context::Context;
