@@ -186,7 +186,10 @@ pub async fn start(
 }
 
 /// Puts this program's supervisor into a stopped box whose own is older. Never the other way round.
-async fn refresh(context: &Context, docker: &Docker, info: &BoxInfo) -> Result<(), Failure> {
+///
+/// # Errors
+/// Those of the engine.
+pub async fn refresh(context: &Context, docker: &Docker, info: &BoxInfo) -> Result<(), Failure> {
     // The label says which one the box was made with, and it only ever got newer ones.
     if !supervisor_binary::is_newer_than(&info.version) {
         return Ok(());

@@ -94,6 +94,11 @@ impl Project {
         &self.name
     }
 
+    /// The user's data directory (`XDG_DATA_HOME`).
+    pub fn data_directory(&self) -> PathBuf {
+        self.root.path().join("home/.local/share")
+    }
+
     /// Writes a file, with its directories.
     ///
     /// # Panics

@@ -14,3 +14,5 @@ pub const VERSION: &str = "dev.agentbox.version";
 pub const MAKER: &str = "dev.agentbox.maker";
 /// On images that agentbox made: which one, such as `base`.
 pub const IMAGE: &str = "dev.agentbox.image";
+/// On images that serve one command and go with it: the process that made them, as [`MAKER`] has it.
+pub const TEMPORARY: &str = "dev.agentbox.temporary";

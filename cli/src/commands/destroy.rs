@@ -1,23 +1,31 @@
 //! `agentbox destroy`.
 
+use std::path::PathBuf;
+
 use agentbox_ctl::failure::Failure;
+use serde::Serialize;
 
 use super::on_runtime;
 use crate::Exit;
-use crate::boxes;
+use crate::boxes::{self, BoxInfo, BoxState};
 use crate::context::Context;
 use crate::docker::Docker;
+use crate::interrupt::{self, Interrupt, Stopped};
 use crate::lifecycle;
 use crate::project::Project;
+use crate::work::save::{self, awake};
 
 /// Arguments of `destroy`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Removes the box, its volumes and its records. Files that exist only in the box are gone.
+    after_help = "Removes the box, its volumes and its records. Work that has not left the box is saved first: commits that
+the project's repository does not have and changes that nobody has committed as a git bundle, or, where there
+is no git, all of /workspace as a tar archive. The file's path is printed.
 
 Examples:
   agentbox destroy mybox
-  agentbox destroy mybox -f"
+  agentbox destroy mybox -f
+  agentbox destroy mybox -f --discard"
 )]
 pub struct Arguments {
     /// The box: name, index or id; else the project's only one
@@ -26,15 +34,25 @@ pub struct Arguments {
     /// Do not ask; a box that does not exist is no error
     #[arg(short, long)]
     force: bool,
-    /// Do not save work first. Nothing is saved yet, with or without it
+    /// Save nothing: work that exists only in the box is gone
     #[arg(long)]
     discard: bool,
 }
 
-/// Removes a box.
+/// What was removed, as `--json` has it.
+#[derive(Debug, Serialize)]
+struct Destroyed<'a> {
+    #[serde(flatten)]
+    info: &'a BoxInfo,
+    /// The file that its work was saved to.
+    saved: Option<PathBuf>,
+}
+
+/// Removes a box, after saving its work.
 ///
 /// # Errors
-/// No such box (3; not with `-f`), no terminal to ask on and no `-f` (2), those of the engine.
+/// No such box (3; not with `-f`), no terminal to ask on and no `-f` (2), work that cannot be saved (1; the box stays as
+/// it was), those of the engine.
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
@@ -47,30 +65,110 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         }
         let info = boxes::find(&observed.boxes, &project, spec)?;
         let name = &info.name;
-        if !arguments.force {
-            if !context.ui.is_interactive() {
-                return Err(Failure::usage(format!(
-                    "without a terminal nobody can say whether box `{name}` may go"
-                ))
-                .hint(format!("agentbox destroy {name} -f")));
-            }
-            let question = format!("Remove box `{name}` ({}) and everything in it?", info.state);
-            if !context.ui.confirm(&question)? {
-                context.ui.status(&format!("box `{name}` stays"));
+        if !arguments.force && !context.ui.is_interactive() {
+            return Err(Failure::usage(format!(
+                "without a terminal nobody can say whether box `{name}` may go"
+            ))
+            .hint(format!("agentbox destroy {name} -f")));
+        }
+        let saved = if arguments.discard {
+            if !arguments.force && !answered(context, info, context.ui.confirm(&question(info))?) {
                 return Ok(Exit::FAILURE);
             }
-        }
-        if !arguments.discard {
-            context
-                .ui
-                .detail("files that exist only in the box are not saved");
-        }
+            None
+        } else {
+            match rescue(context, &docker, info, arguments.force).await {
+                Ok(Rescue::Done(saved)) => saved,
+                Ok(Rescue::Refused) => return Ok(Exit::FAILURE),
+                Err(Stopped::Interrupted) => return Ok(interrupt::EXIT),
+                Err(Stopped::Failed(failure)) => return Err(failure),
+            }
+        };
         let step = context.ui.step(&format!("removing box `{name}`"));
         lifecycle::remove(&docker, &info.container_id, &info.id).await?;
         step.finish(&format!("removed box `{name}`"));
         if context.json {
-            context.ui.json(info)?;
+            context.ui.json(&Destroyed { info, saved })?;
+        } else if let Some(path) = saved {
+            context.ui.line(&path.display().to_string())?;
         }
         Ok(Exit::SUCCESS)
     })
+}
+
+enum Rescue {
+    /// The box may go; its work is in this file, where there was any.
+    Done(Option<PathBuf>),
+    /// The person wants to keep the box.
+    Refused,
+}
+
+/// Saves the work of a box, after asking whether it may go. A box that stays is put back into the state it was in.
+async fn rescue(context: &Context, docker: &Docker, info: &BoxInfo, force: bool) -> Result<Rescue, Stopped> {
+    let name = &info.name;
+    if info.state == BoxState::Dead {
+        return Err(
+            Failure::failed(format!("box `{name}` is dead: what is in it cannot be saved"))
+                .hint(format!("agentbox destroy {name} --discard"))
+                .into(),
+        );
+    }
+    let mut interrupt = Interrupt::new()?;
+    let result = async {
+        let plan = save::survey(context, docker, info, &mut interrupt).await?;
+        if !force {
+            if let Some(told) = plan.told() {
+                context.ui.status(&format!("saved first: {told}"));
+            }
+            let yes = context.ui.confirm_unless(&question(info), &mut interrupt).await?;
+            if !answered(context, info, yes) {
+                return Ok(Rescue::Refused);
+            }
+        }
+        let path = interrupt.guard(save::save(context, docker, info, &plan)).await?;
+        if let (Some(path), Some(told)) = (&path, plan.told()) {
+            context.ui.status(&format!("saved {told} to {}", path.display()));
+            for recipe in save::recipes(info, &plan, path) {
+                context.ui.hint(&recipe);
+            }
+        }
+        Ok(Rescue::Done(path))
+    }
+    .await;
+    if !matches!(result, Ok(Rescue::Done(_)))
+        && let Err(failure) = awake::settle(docker, info).await
+    {
+        context.ui.warning(&format!(
+            "box `{name}` was {} and could not be put back: {}",
+            info.state, failure.message
+        ));
+    }
+    result.map_err(|stopped| match stopped {
+        Stopped::Failed(failure) => Stopped::Failed(explained(name, failure)),
+        Stopped::Interrupted => Stopped::Interrupted,
+    })
+}
+
+/// A failure to save, with what it means for the box.
+fn explained(name: &str, mut failure: Failure) -> Failure {
+    failure.causes.insert(0, failure.message);
+    failure.message = format!("the work of box `{name}` cannot be saved, so the box stays");
+    failure.hint(format!(
+        "agentbox destroy {name} --discard removes it with its work"
+    ))
+}
+
+fn question(info: &BoxInfo) -> String {
+    format!(
+        "Remove box `{}` ({}) and everything in it?",
+        info.name, info.state
+    )
+}
+
+/// Says what a no means.
+fn answered(context: &Context, info: &BoxInfo, yes: bool) -> bool {
+    if !yes {
+        context.ui.status(&format!("box `{}` stays", info.name));
+    }
+    yes
 }

@@ -6,6 +6,7 @@ pub mod cp;
 pub mod create;
 pub mod destroy;
 pub mod df;
+pub mod diff;
 pub mod doctor;
 pub mod events;
 pub mod exec;
@@ -14,6 +15,7 @@ pub mod list;
 pub mod logs;
 pub mod pause;
 pub mod prune;
+pub mod pull;
 pub mod reload;
 pub mod restart;
 pub mod run_task;
@@ -110,6 +112,11 @@ pub enum Command {
     Shell(shell::Arguments),
     /// Run a task again
     RunTask(run_task::Arguments),
+    /// Fetch a box's commits into the branch agentbox/BOX
+    #[command(visible_alias = "fetch")]
+    Pull(pull::Arguments),
+    /// Show what changed in a box since it forked
+    Diff(diff::Arguments),
     /// Apply an edited agentbox.yaml to a running box
     Reload(reload::Arguments),
     /// Copy files between a box and here
@@ -149,6 +156,8 @@ impl Command {
             Self::Exec(arguments) => exec::run(arguments, context),
             Self::Shell(arguments) => shell::run(arguments, context),
             Self::RunTask(arguments) => run_task::run(&arguments, context),
+            Self::Pull(arguments) => pull::run(&arguments, context),
+            Self::Diff(arguments) => diff::run(&arguments, context),
             Self::Reload(arguments) => reload::run(&arguments, context),
             Self::Cp(arguments) => cp::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),

@@ -15,7 +15,7 @@ use crate::creation::now;
 use crate::docker::Docker;
 use crate::lifecycle;
 use crate::plan::prune::{self, Leftovers};
-use crate::ui::one_line;
+use crate::ui::{counted, one_line};
 
 /// Arguments of `prune`.
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,7 @@ pub struct Arguments {
 struct Removed<'a> {
     half_made: Vec<&'a str>,
     volumes: &'a [String],
+    images: &'a [String],
 }
 
 /// How long removals that have begun may take; what is left after that is for the next prune.
@@ -43,7 +44,8 @@ const REMOVALS: Duration = Duration::from_secs(10);
 /// Time between two looks at them.
 const REMOVALS_POLL: Duration = Duration::from_millis(50);
 
-/// Removes what nobody needs: half-made boxes whose maker is gone, volumes whose box is gone.
+/// Removes what nobody needs: half-made boxes whose maker is gone, volumes whose box is gone, images that served a
+/// command which is gone.
 ///
 /// # Errors
 /// No terminal to ask on and no `-f` (2), those of the engine.
@@ -54,7 +56,15 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         // Volumes first: a box that is made between the two calls has its container before we look at those.
         let volumes = docker.list_volumes(label::ID, true).await?;
         let observed = boxes::observe(&docker).await?;
-        let leftovers = prune::leftovers(&observed, &volumes, &Maker::current(), now(), maker::start_time);
+        let images = docker.list_images(label::TEMPORARY).await?;
+        let leftovers = prune::leftovers(
+            &observed,
+            &volumes,
+            &images,
+            &Maker::current(),
+            now(),
+            maker::start_time,
+        );
         if !leftovers.is_empty() && !arguments.force && !agreed(context, &leftovers)? {
             context.ui.status("nothing was removed");
             return Ok(Exit::FAILURE);
@@ -72,18 +82,23 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 Err(error) => return Err(error.into()),
             }
         }
+        for image in &leftovers.images {
+            docker.remove_image(image).await?;
+        }
         if context.json {
             context.ui.json(&Removed {
                 half_made: leftovers.half_made.iter().map(|half| half.id.as_str()).collect(),
                 volumes: &volumes,
+                images: &leftovers.images,
             })?;
-        } else if leftovers.half_made.is_empty() && volumes.is_empty() {
+        } else if leftovers.half_made.is_empty() && volumes.is_empty() && leftovers.images.is_empty() {
             context.ui.status("there is nothing to remove");
         } else {
             context.ui.status(&format!(
-                "removed {} half-made boxes and {} volumes",
-                leftovers.half_made.len(),
-                volumes.len()
+                "removed {}, {} and {}",
+                counted(leftovers.half_made.len(), "half-made box", "half-made boxes"),
+                counted(volumes.len(), "volume", "volumes"),
+                counted(leftovers.images.len(), "temporary image", "temporary images")
             ));
         }
         Ok(Exit::SUCCESS)
@@ -109,6 +124,9 @@ fn agreed(context: &Context, leftovers: &Leftovers) -> Result<bool, Failure> {
     }
     for volume in &leftovers.volumes {
         context.ui.status(&format!("volume {}", one_line(volume)));
+    }
+    for image in &leftovers.images {
+        context.ui.status(&format!("temporary image {}", one_line(image)));
     }
     if !context.ui.is_interactive() {
         return Err(

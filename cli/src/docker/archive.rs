@@ -175,6 +175,29 @@ impl Docker {
         })
     }
 
+    /// Whether a container has something at `path`, a link included.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn has_path(&self, container: &str, path: &str) -> Result<bool, DockerError> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match self
+            .client
+            .get_container_archive_info(container, Some(options))
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let error = self.error(&error, |cause| DockerError::Download(path.to_owned(), cause));
+                if error.is_not_found() {
+                    Ok(false)
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
     /// Content of one regular file in a container; `None` where there is no such path.
     ///
     /// # Errors

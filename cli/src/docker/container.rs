@@ -116,6 +116,8 @@ pub struct NamedVolume {
     pub path: String,
     /// Labels of the volume, set where the engine makes it.
     pub labels: HashMap<String, String>,
+    /// Whether the container cannot write to it.
+    pub read_only: bool,
 }
 
 /// A file system in memory, in a container. Empty at each start, part of no commit.
@@ -345,6 +347,23 @@ impl Docker {
             })
     }
 
+    /// Waits for the end of a container's run; its exit code, -1 where the engine does not tell.
+    ///
+    /// # Errors
+    /// No such container (404), those of the engine.
+    pub async fn wait_container(&self, container: &str) -> Result<i64, DockerError> {
+        let mut stream = self.patient.wait_container(container, None);
+        match stream.next().await {
+            Some(Ok(answer)) => Ok(answer.status_code),
+            // The library makes an error of every code but 0.
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => Ok(code),
+            Some(Err(error)) => Err(self.error(&error, |cause| {
+                DockerError::InspectContainer(container.to_owned(), cause)
+            })),
+            None => Ok(-1),
+        }
+    }
+
     /// Sends the stop signal, and SIGKILL after `timeout`. One that is stopped already is left alone.
     ///
     /// # Errors
@@ -508,8 +527,9 @@ impl Docker {
 /// What the engine is sent. The image's health check is replaced by none.
 fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
     let volume_mount =
-        |source: Option<String>, target: &str, labels: &HashMap<String, String>, no_copy| Mount {
+        |source: Option<String>, target: &str, labels: &HashMap<String, String>, no_copy, read_only| Mount {
             typ: Some(MountType::VOLUME),
+            read_only: Some(read_only),
             source,
             target: Some(target.to_owned()),
             volume_options: Some(MountVolumeOptions {
@@ -522,10 +542,18 @@ fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
     let mut mounts: Vec<Mount> = spec
         .volumes
         .iter()
-        .map(|volume| volume_mount(Some(volume.name.clone()), &volume.path, &volume.labels, false))
+        .map(|volume| {
+            volume_mount(
+                Some(volume.name.clone()),
+                &volume.path,
+                &volume.labels,
+                false,
+                volume.read_only,
+            )
+        })
         .collect();
     if let Some((path, labels)) = &spec.private_volume {
-        mounts.push(volume_mount(None, path, labels, true));
+        mounts.push(volume_mount(None, path, labels, true, false));
     }
     mounts.extend(spec.temporary.iter().map(|temporary| Mount {
         typ: Some(MountType::TMPFS),

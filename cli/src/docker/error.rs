@@ -78,6 +78,8 @@ pub enum DockerError {
     ImportImage(String, Cause),
     /// Building an image.
     BuildImage(String, Cause),
+    /// Making an image from a container.
+    Commit(String, Cause),
     /// Removing an image.
     RemoveImage(String, Cause),
     /// Listing volumes.
@@ -124,6 +126,7 @@ impl DockerError {
             | Self::ImportImage(_, cause)
             | Self::BuildImage(_, cause)
             | Self::RemoveImage(_, cause)
+            | Self::Commit(_, cause)
             | Self::CreateVolume(_, cause)
             | Self::RemoveVolume(_, cause) => cause,
         }
@@ -180,6 +183,7 @@ impl fmt::Display for DockerError {
             Self::PullImage(name, _) => write!(formatter, "cannot pull image `{name}`"),
             Self::ImportImage(name, _) => write!(formatter, "cannot import image `{name}`"),
             Self::BuildImage(name, _) => write!(formatter, "cannot build image `{name}`"),
+            Self::Commit(name, _) => write!(formatter, "cannot make an image from container `{name}`"),
             Self::RemoveImage(name, _) => write!(formatter, "cannot remove image `{name}`"),
             Self::CreateVolume(name, _) => write!(formatter, "cannot create volume `{name}`"),
             Self::RemoveVolume(name, _) => write!(formatter, "cannot remove volume `{name}`"),

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 
+use bollard::models::ContainerConfig;
 use bollard::query_parameters::{
-    BuildImageOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+    BuildImageOptionsBuilder, CommitContainerOptionsBuilder, CreateImageOptionsBuilder,
+    ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -194,6 +196,31 @@ impl Docker {
             }
         }
         Ok(())
+    }
+
+    /// Makes an image without a name from a container's writable layer as it is, without freezing the container; its
+    /// labels are the container's and `labels`. Gives the image's id.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn commit(
+        &self,
+        container: &str,
+        labels: &HashMap<String, String>,
+    ) -> Result<String, DockerError> {
+        let options = CommitContainerOptionsBuilder::default()
+            .container(container)
+            .pause(false)
+            .build();
+        let config = ContainerConfig {
+            labels: Some(labels.clone()),
+            ..ContainerConfig::default()
+        };
+        self.patient
+            .commit_container(options, config)
+            .await
+            .map(|made| made.id)
+            .map_err(|error| self.error(&error, |cause| DockerError::Commit(container.to_owned(), cause)))
     }
 
     /// Takes a tag from an image, and the image away with its last one.

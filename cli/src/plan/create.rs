@@ -168,6 +168,7 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
                 name: name::volume(&origin.id, volume),
                 path: path.clone(),
                 labels: of_this_box.clone(),
+                read_only: false,
             })
             .collect(),
         temporary: Vec::new(),

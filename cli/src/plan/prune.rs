@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::boxes::label;
 use crate::boxes::maker::{Life, Maker};
 use crate::boxes::{HalfMade, Observation};
-use crate::docker::VolumeSummary;
+use crate::docker::{ImageSummary, VolumeSummary};
 
 /// Things to remove.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,12 +14,14 @@ pub struct Leftovers {
     pub half_made: Vec<HalfMade>,
     /// Names of volumes whose box is gone.
     pub volumes: Vec<String>,
+    /// Ids of images that served a command which is gone.
+    pub images: Vec<String>,
 }
 
 impl Leftovers {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.half_made.is_empty() && self.volumes.is_empty()
+        self.half_made.is_empty() && self.volumes.is_empty() && self.images.is_empty()
     }
 }
 
@@ -42,15 +44,27 @@ pub fn abandoned(
         .collect()
 }
 
-/// Everything left over. `volumes` are the unused ones that carry a box's id.
+/// Everything left over. `volumes` are the unused ones that carry a box's id, `images` the temporary ones.
 pub fn leftovers(
     observed: &Observation,
     volumes: &[VolumeSummary],
+    images: &[ImageSummary],
     here: &Maker,
     now: i64,
     start_time: impl Fn(u32) -> Option<u64>,
 ) -> Leftovers {
-    let half_made = abandoned(observed, here, now, start_time);
+    let half_made = abandoned(observed, here, now, &start_time);
+    let images = images
+        .iter()
+        .filter(|image| {
+            image
+                .labels
+                .get(label::TEMPORARY)
+                .and_then(|label| Maker::decode(label))
+                .is_some_and(|maker| maker.life(here, now - image.created, &start_time) == Life::Gone)
+        })
+        .map(|image| image.id.clone())
+        .collect();
     // A box that is being made has its volumes before its container.
     let known: HashSet<&str> = observed
         .boxes
@@ -68,7 +82,11 @@ pub fn leftovers(
         })
         .map(|volume| volume.name.clone())
         .collect();
-    Leftovers { half_made, volumes }
+    Leftovers {
+        half_made,
+        volumes,
+        images,
+    }
 }
 
 #[cfg(test)]
@@ -113,8 +131,21 @@ mod tests {
             ..Observation::default()
         };
         let volumes = [volume("v1", "alive"), volume("v2", "lost"), volume("v3", "gone")];
+        let image = |id: &str, maker: String| ImageSummary {
+            id: id.into(),
+            tags: Vec::new(),
+            created: 0,
+            size: 0,
+            labels: HashMap::from([(label::TEMPORARY.to_owned(), maker)]),
+        };
+        let images = [
+            image("i1", with_pid(7)),
+            image("i2", with_pid(8)),
+            image("i3", "?".into()),
+        ];
         let start_time = |pid| (pid == 7).then_some(1);
-        let leftovers = leftovers(&observed, &volumes, &here, 10_000, start_time);
+        let leftovers = leftovers(&observed, &volumes, &images, &here, 10_000, start_time);
+        assert_eq!(leftovers.images, ["i2"]);
         let ids: Vec<_> = leftovers.half_made.iter().map(|half| half.id.as_str()).collect();
         assert_eq!(ids, ["gone", "odd-old"]);
         // The volumes of a half-made box go with it.

@@ -86,6 +86,22 @@ pub fn refresh(record: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// One file that only root can read, as an archive.
+///
+/// # Errors
+/// A path that does not fit an archive.
+pub fn private_file(path: &str, content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut archive = Archive {
+        builder: tar::Builder::new(&mut bytes),
+        now: Timestamp::now().as_millis() / 1000,
+    };
+    archive.file(path, content, 0o600, Owner::ROOT)?;
+    archive.builder.finish()?;
+    drop(archive);
+    Ok(bytes)
+}
+
 /// A tar archive with absolute paths of a box, numeric owners and no names of owners.
 struct Archive<'a> {
     builder: tar::Builder<&'a mut dyn Write>,

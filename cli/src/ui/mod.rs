@@ -24,6 +24,7 @@ pub use self::progress::Step;
 pub use self::size::{count, files_and_bytes, size};
 pub use self::style::{ColorChoice, Style};
 use crate::commands::GlobalArguments;
+use crate::interrupt::{Interrupt, Stopped};
 
 /// Output, and questions to the person in front of it. Shared by reference; safe to use from several threads.
 pub struct Ui {
@@ -216,18 +217,36 @@ impl Ui {
     /// # Errors
     /// No terminal to ask on, or a stdin that cannot be read.
     pub fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        self.ask(question)?;
+        read_answer()
+    }
+
+    /// As [`Self::confirm`], for a command that takes signals: one ends the question.
+    ///
+    /// # Errors
+    /// As [`Self::confirm`], and the signal.
+    pub async fn confirm_unless(&self, question: &str, interrupt: &mut Interrupt) -> Result<bool, Stopped> {
+        self.ask(question)?;
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // A read of a terminal cannot be called off: the thread ends with the process.
+        std::thread::spawn(move || sender.send(read_answer()));
+        let answer = interrupt
+            .guard(async { receiver.await.unwrap_or(Ok(false)) })
+            .await;
+        if matches!(answer, Err(Stopped::Interrupted)) {
+            self.report("\n");
+        }
+        answer
+    }
+
+    fn ask(&self, question: &str) -> Result<(), Failure> {
         if !self.is_interactive() {
             return Err(Failure::usage(format!(
                 "cannot ask without a terminal: {question}"
             )));
         }
         self.report(&format!("{question} [y/N] "));
-        let mut answer = String::new();
-        io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map_err(|error| Failure::failed("cannot read the answer").because(&error))?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        Ok(())
     }
 
     /// Writes to stderr as it is.
@@ -243,6 +262,20 @@ impl Ui {
             let _ = stderr.write_all(bytes).and_then(|()| stderr.flush());
         });
     }
+}
+
+fn read_answer() -> Result<bool, Failure> {
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::failed("cannot read the answer").because(&error))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// A number with its word: `1 path`, `2 paths`.
+pub fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<dyn Write + Send>> {

@@ -78,13 +78,6 @@ pub fn inspect(directory: &Path) -> Result<Report, Failure> {
 
     let changed = changed_paths(directory)?;
     report.changes = changed.len();
-    report.nested = changed
-        .iter()
-        .filter(|path| directory.join(os(path)).join(".git").symlink_metadata().is_ok())
-        .map(|path| String::from_utf8_lossy(path).into_owned())
-        .chain(moved_submodules(directory, &report))
-        .take(NESTED)
-        .collect();
     report.uncommitted = if changed.is_empty() {
         Uncommitted::Nothing
     } else if seed_record(directory)
@@ -94,6 +87,15 @@ pub fn inspect(directory: &Path) -> Result<Report, Failure> {
     } else {
         Uncommitted::New
     };
+    report.nested = moved_submodules(directory, &report);
+    if report.uncommitted == Uncommitted::New {
+        for path in changed {
+            if directory.join(os(&path)).join(".git").symlink_metadata().is_ok() {
+                report.nested.push(String::from_utf8_lossy(&path).into_owned());
+            }
+        }
+    }
+    report.nested.truncate(NESTED);
     Ok(report)
 }
 

@@ -61,8 +61,8 @@ impl Scratch {
         let line = [objects.as_os_str().as_encoded_bytes(), b"\n"].concat();
         fs::write(own.join("objects/info/alternates"), line).map_err(cannot)?;
         // Where a history is cut off, it is cut off here too.
-        if let Ok(shallow) = git_path(workspace, "shallow") {
-            let _ = fs::copy(shallow, own.join("shallow"));
+        if let Ok(shallow) = fs::read(git_path(workspace, "shallow")?) {
+            fs::write(own.join("shallow"), shallow).map_err(cannot)?;
         }
         Ok(scratch)
     }
@@ -144,13 +144,10 @@ impl Scratch {
             return self.line(&["commit-tree", &tree], message.as_bytes());
         };
         // What was staged is a parent of its own, where the index can be read here.
-        let staged = fs::copy(
-            git_path(&self.workspace, "index")?,
-            self.directory.join(".git/index"),
-        );
-        let index = staged
+        let index = fs::read(git_path(&self.workspace, "index")?)
+            .and_then(|index| fs::write(self.directory.join(".git/index"), index))
             .ok()
-            .and_then(|_| self.line(&["write-tree"], b"").ok())
+            .and_then(|()| self.line(&["write-tree"], b"").ok())
             .unwrap_or_else(|| tree.clone());
         let index_message = format!("Index of box {name}\n");
         let index = self.line(&["commit-tree", &index, "-p", &head], index_message.as_bytes())?;
