@@ -9,11 +9,9 @@ use agentbox_ctl::paths;
 
 use super::approve::shown;
 use super::pattern::Excludes;
-use super::tree::{self, Allowance, Item, ItemKind, Tree};
-use super::{Entry, Found, MAX_SECRET_BYTES, Plan, suspicion};
+use super::tree::{self, Allowance, ItemKind, Tree};
+use super::{Entry, Found, MAX_SECRET_BYTES, Plan, suspicion, warning};
 
-/// Most examples in one warning.
-const EXAMPLES: usize = 3;
 /// Files that the engine lays over the box's own at every start.
 const ENGINE: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 
@@ -107,9 +105,9 @@ fn find(carry: &Carry, roots: Roots<'_>, allowance: &mut Allowance) -> Result<Op
         .hint("remove exclude from that entry of agentbox.yaml"));
     }
     let mut warnings = Vec::new();
-    warnings.extend(leaves(&written, &source, base.as_deref()));
-    warnings.extend(outward_links(&source, &tree));
-    warnings.extend(secret_looking(&secrets, carry.secret));
+    warnings.extend(warning::leaves(&written, &source, base.as_deref()));
+    warnings.extend(warning::outward_links(&source, &tree));
+    warnings.extend(warning::secret_looking(&secrets, carry.secret));
     Ok(Some(Found {
         path: source,
         tree,
@@ -147,76 +145,6 @@ fn joined(path: &Path, below: &Path) -> PathBuf {
         path.to_owned()
     } else {
         path.join(below)
-    }
-}
-
-/// A warning where a link leads out of the directory that the entry names; without one, wherever it leads.
-fn leaves(written: &Path, source: &Path, base: Option<&Path>) -> Option<String> {
-    let is_where_it_says = match base {
-        Some(base) => base.canonicalize().is_ok_and(|base| source.starts_with(base)),
-        None => source == written,
-    };
-    (!is_where_it_says).then(|| format!("a link leads elsewhere: what is copied is {}", shown(source)))
-}
-
-/// A warning for links in a directory that lead out of it: the box sees them, but not what they lead to.
-fn outward_links(source: &Path, tree: &Tree) -> Option<String> {
-    let leads_out = |item: &&Item| match &item.kind {
-        ItemKind::Link(target) => {
-            let mut depth = item.below.components().count();
-            depth = depth.saturating_sub(1);
-            target.is_absolute()
-                || target.components().any(|part| match part {
-                    std::path::Component::ParentDir if depth == 0 => true,
-                    std::path::Component::ParentDir => {
-                        depth -= 1;
-                        false
-                    }
-                    std::path::Component::Normal(_) => {
-                        depth += 1;
-                        false
-                    }
-                    _ => false,
-                })
-        }
-        _ => false,
-    };
-    let links: Vec<&Path> = tree
-        .items
-        .iter()
-        .filter(leads_out)
-        .map(|item| item.below.as_path())
-        .collect();
-    let list = examples(&links)?;
-    Some(format!(
-        "copied as links, which lead out of {}: {list}",
-        shown(source)
-    ))
-}
-
-fn secret_looking(secrets: &[(PathBuf, String)], is_secret: bool) -> Option<String> {
-    let (first, reason) = secrets.first()?;
-    let advice = if is_secret {
-        ""
-    } else {
-        "; secret: true would keep it out of the box's file system"
-    };
-    if first.as_os_str().is_empty() {
-        return Some(format!("it looks like a secret ({reason}){advice}"));
-    }
-    let paths: Vec<&Path> = secrets.iter().map(|(path, _)| path.as_path()).collect();
-    let list = examples(&paths)?;
-    Some(format!("looks like secrets: {list}{advice}"))
-}
-
-/// The first few paths, and how many more there are.
-fn examples(paths: &[&Path]) -> Option<String> {
-    let first: Vec<String> = paths.iter().take(EXAMPLES).map(|path| shown(path)).collect();
-    let more = paths.len().saturating_sub(EXAMPLES);
-    match (first.is_empty(), more) {
-        (true, _) => None,
-        (false, 0) => Some(first.join(", ")),
-        (false, more) => Some(format!("{} and {more} more", first.join(", "))),
     }
 }
 

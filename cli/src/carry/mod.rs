@@ -12,10 +12,12 @@
 mod approve;
 mod gather;
 mod pattern;
+mod people;
 mod place;
 mod send;
 mod suspicion;
 mod tree;
+mod warning;
 
 use std::path::PathBuf;
 

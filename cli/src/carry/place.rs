@@ -7,8 +7,9 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 
 use super::approve::shown;
+use super::people::{People, is_in};
 use super::{Entry, Found, Item, ItemKind, Plan, Stamp};
-use crate::seed::{Owner, user};
+use crate::seed::Owner;
 
 /// Mode of directories that have to be made.
 const MADE: u32 = 0o755;
@@ -27,59 +28,6 @@ const REFUSED: [&str; 10] = [
     paths::CONFIG,
     "/workspace/.git",
 ];
-
-/// Who is who in a box's image.
-#[derive(Debug)]
-pub(super) struct People {
-    /// The box user.
-    pub(super) owner: Owner,
-    /// The box user's home, absolute, without a slash at its end; empty for `/`.
-    pub(super) home: String,
-    passwd: Option<Vec<u8>>,
-}
-
-impl People {
-    /// Reads the image's files. `image_user` is its configured user.
-    ///
-    /// # Errors
-    /// A user who is not in them, a home that is no path.
-    pub(super) fn new(
-        image_user: &str,
-        passwd: Option<Vec<u8>>,
-        group: Option<&[u8]>,
-    ) -> Result<Self, Failure> {
-        let owner = user::look_up(image_user, passwd.as_deref(), group)?;
-        let home = user::home(image_user, passwd.as_deref());
-        let is_path = home.starts_with('/') && home.split('/').all(|part| !matches!(part, "." | ".."));
-        if !is_path {
-            return Err(Failure::failed(format!(
-                "the home directory of the image's user is {}, which is no path",
-                shown(Path::new(&home))
-            ))
-            .hint("agentbox create --image with another image"));
-        }
-        let parts = home.split('/').filter(|part| !part.is_empty());
-        let home = parts.fold(String::new(), |home, part| format!("{home}/{part}"));
-        Ok(Self { owner, home, passwd })
-    }
-
-    fn owner_of(&self, entry: &Entry) -> Result<Owner, Failure> {
-        let Some(name) = &entry.carry.user else {
-            return Ok(self.owner);
-        };
-        user::look_up(name, self.passwd.as_deref(), None).map_err(|_| {
-            Failure::failed(format!(
-                "the image has no user `{name}`, and carry wants {} to be theirs",
-                shown(Path::new(&entry.carry.dest))
-            ))
-            .hint("name a user of the image in agentbox.yaml, or write its uid")
-        })
-    }
-
-    fn is_in_home(&self, path: &str) -> bool {
-        !self.home.is_empty() && is_in(path, &self.home)
-    }
-}
 
 /// What a box has at a path before anything is put there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -351,12 +299,6 @@ fn base_name(path: &Path) -> String {
 fn not_for_carry(path: &str) -> Failure {
     Failure::failed(format!("{} is not for carry", shown(Path::new(path))))
         .hint("choose another dest in agentbox.yaml")
-}
-
-/// Whether `path` is `outer` or lies in it.
-fn is_in(path: &str, outer: &str) -> bool {
-    path.strip_prefix(outer)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

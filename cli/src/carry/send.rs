@@ -14,7 +14,8 @@ use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 
 use super::approve::shown;
-use super::place::{self, Destination, People, Put, PutKind, There};
+use super::people::People;
+use super::place::{self, Destination, Put, PutKind, There};
 use super::{Plan, Stamp};
 use crate::docker::{Docker, PathKind, PathStat};
 use crate::seed::pipe;
