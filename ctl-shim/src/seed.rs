@@ -276,7 +276,7 @@ mod tests {
         };
         let records: [(Record, &[u8]); 5] = [
             (directory("closed", 0o555), b""),
-            (file("closed/script", 0o6775), b"#!"),
+            (file("closed/script", 0o6755), b"#!"),
             (file("there", 0o400), b"new"),
             (link, b""),
             (directory("dangling2", 0o755), b""),
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(result, Ok(History::Whole));
         let metadata = |path: &str| fs::symlink_metadata(workspace.path().join(path)).unwrap();
         assert_eq!(metadata("closed").permissions().mode() & 0o7777, 0o555);
-        assert_eq!(metadata("closed/script").permissions().mode() & 0o7777, 0o775);
+        assert_eq!(metadata("closed/script").permissions().mode() & 0o7777, 0o755);
         assert_eq!(metadata("there").permissions().mode() & 0o7777, 0o400);
         let modified = metadata("there").modified().unwrap();
         assert_eq!(
