@@ -187,13 +187,18 @@ impl<'a> Listing<'a> {
             "--cached",
             "--others",
             "--exclude-standard",
-            "--deduplicate",
         ]);
         let mut contents = self.stored.contents(self.git)?;
         sender.report.notes.extend(self.stored.note());
         self.git.stream(command, Vec::new(), |listed| {
+            let mut last = Vec::new();
             for name in BufReader::new(listed).split(0) {
                 let name = name.map_err(|error| cannot_list(&error))?;
+                // A path with a conflict comes once for each side.
+                if name == last {
+                    continue;
+                }
+                last.clone_from(&name);
                 // A repository that git does not look into ends with a slash.
                 let inside: PathBuf = Path::new(OsStr::from_bytes(&name)).components().collect();
                 let target = target.join(&inside);
