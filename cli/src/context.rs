@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use agentbox_ctl::failure::Failure;
+use directories::ProjectDirs;
 
 use crate::commands::GlobalArguments;
 use crate::ui::Ui;
@@ -21,6 +22,8 @@ pub struct Context {
     pub directory: PathBuf,
     /// The user's home directory, where there is one.
     pub home: Option<PathBuf>,
+    /// The user's settings of agentbox: `$XDG_CONFIG_HOME/agentbox` or its like, where there is a home.
+    pub config_directory: Option<PathBuf>,
 }
 
 /// What says which engine is meant; the first that is set decides.
@@ -54,6 +57,8 @@ impl Context {
             .filter(|directory| !directory.is_empty())
             .map(PathBuf::from)
             .or_else(|| home.as_ref().map(|home| home.join(".docker")));
+        let config_directory = ProjectDirs::from("dev", "agentbox", "agentbox")
+            .map(|directories| directories.config_dir().to_owned());
         Ok(Self {
             ui: Ui::for_terminal(global),
             json: global.json,
@@ -65,6 +70,7 @@ impl Context {
             },
             directory,
             home,
+            config_directory,
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Making a box, atomically: whatever ends it early leaves nothing that a user sees.
 //!
 //! ```text
-//! list, image, project ─► container under a temporary name ─► upload ∥ attach ─► start ─► project ─► ready line ─┐
-//!                         └────────────────── undone on a failure or a signal ──────────────────────────────┘  │
+//! list, image, project ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─► project ─► ready line
+//!                         └─────────────── undone on a failure or a signal ───────────────────────────────┘     │
 //!                                                                      restart policy ◄─ rename ◄───────────────┘
 //! ```
 //!
@@ -18,6 +18,7 @@ use agentbox_ctl::identity::Identity;
 use crate::boxes::identity::{host_id, new_id};
 use crate::boxes::maker::{self, Maker};
 use crate::boxes::{self, BoxInfo, HalfMade, label, name};
+use crate::carry;
 use crate::context::Context;
 use crate::docker::{Attached, Docker, DockerError, ImageDetails};
 use crate::image;
@@ -87,6 +88,7 @@ pub async fn create(
     project: &Project,
     order: Order,
     settings: &Settings,
+    carried: &carry::Plan,
     interrupt: &mut Interrupt,
 ) -> Result<Made, Stopped> {
     let begun = Instant::now();
@@ -108,9 +110,12 @@ pub async fn create(
     create::choose_name(settings.name.as_deref(), &project.label(), &observed, &[])?;
     let image = match known {
         Some(image) => image,
-        None => image::obtain(context, docker, &settings.image, interrupt).await?,
+        None => image::obtain(context, docker, &settings.image, interrupt)
+            .await
+            .map_err(|stopped| placed(stopped, settings, &["box.image"]))?,
     };
-    create::check_image(&settings.image, &image)?;
+    create::check_image(&settings.image, &image)
+        .map_err(|failure| placed(failure.into(), settings, &["box.image"]))?;
     let sweeping = tokio::spawn(sweep(docker.clone(), abandoned));
 
     let mut lost: Vec<String> = Vec::new();
@@ -126,6 +131,7 @@ pub async fn create(
             config: &order.config,
             source: &source,
             settings,
+            carried,
             image: &image,
             name: &name,
             id: new_id()?,
@@ -165,6 +171,7 @@ struct Attempt<'a> {
     config: &'a ValidFile,
     source: &'a Arc<Source>,
     settings: &'a Settings,
+    carried: &'a carry::Plan,
     image: &'a ImageDetails,
     name: &'a str,
     id: String,
@@ -180,7 +187,8 @@ impl Attempt<'_> {
             maker: self.maker.clone(),
             longest_stop: project_config::stop_time(&self.config.config).as_secs(),
         };
-        let spec = create::container(self.settings, &origin, self.name);
+        let mut spec = create::container(self.settings, &origin, self.name);
+        spec.temporary.extend(self.carried.secrets_mount());
         let step = self.context.ui.step(&format!("making box `{}`", self.name));
         let begun = Instant::now();
         // Not to be cut off: the engine would go on, and nobody would know what it made.
@@ -191,7 +199,7 @@ impl Attempt<'_> {
             Err(error) => {
                 // The answer may have been lost, or volumes made before the refusal.
                 self.undo(&name::temporary(&self.id)).await;
-                return Err(refused(error).into());
+                return Err(refused(error, self.settings).into());
             }
         };
         let result = self.fill_and_start(&container, interrupt, &step).await;
@@ -214,6 +222,14 @@ impl Attempt<'_> {
         let owner = interrupt.guard(self.owner(container)).await?;
         let mut attached = interrupt.guard(self.fill(container, owner)).await?;
         took(self.context, "sending files, attaching", begun);
+        let mut placed = HashSet::new();
+        if !self.carried.is_empty() {
+            let begun = Instant::now();
+            step.update("carrying files");
+            let sending = carry::send(self.docker, container, &self.image.user, self.carried);
+            placed = interrupt.guard(sending).await?.in_workspace;
+            took(self.context, "carrying files", begun);
+        }
 
         let begun = Instant::now();
         step.update("starting");
@@ -225,7 +241,7 @@ impl Attempt<'_> {
         let parcel = Parcel {
             source: Arc::clone(self.source),
             config: self.config.bytes.clone(),
-            placed: HashSet::new(),
+            placed,
             name: self.name.to_owned(),
             meter: step.meter(),
         };
@@ -294,8 +310,9 @@ impl Attempt<'_> {
         // Older engines look for the network only now.
         match &self.settings.network {
             Some(network) if error.is_not_found() && error.cause().message.contains("network") => {
-                Err(Failure::usage(format!("the engine has no network `{network}`"))
-                    .hint("docker network ls, or agentbox create --network none"))
+                let mut failure = Failure::usage(format!("the engine has no network `{network}`"));
+                failure.causes.extend(self.settings.place("box.network"));
+                Err(failure.hint("docker network ls, or agentbox create --network none"))
             }
             _ => Err(error.into()),
         }
@@ -386,13 +403,28 @@ async fn look(project: Project, reference: Option<String>) -> Result<Source, Fai
 }
 
 /// Values that only the engine can judge (CPUs it does not have, a network it does not know) are the user's too.
-fn refused(error: DockerError) -> Stopped {
+fn refused(error: DockerError, settings: &Settings) -> Stopped {
     let usage = error.status() == Some(400);
     let mut failure = Failure::from(error);
     if usage {
         failure.kind = Kind::Usage;
+        let judged = ["box.memory", "box.cpus", "box.pids", "box.network", "box.cap_add"];
+        return placed(Stopped::Failed(failure), settings, &judged);
     }
     Stopped::Failed(failure)
+}
+
+/// Adds where these settings come from, for those that no flag gave.
+fn placed(stopped: Stopped, settings: &Settings, keys: &[&str]) -> Stopped {
+    match stopped {
+        Stopped::Failed(mut failure) => {
+            failure
+                .causes
+                .extend(keys.iter().filter_map(|key| settings.place(key)));
+            Stopped::Failed(failure)
+        }
+        Stopped::Interrupted => Stopped::Interrupted,
+    }
 }
 
 /// Removes half-made boxes of makers that are gone.

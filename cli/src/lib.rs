@@ -6,7 +6,9 @@
 //!                                            └─ Ui: stdout is data, stderr is status
 //! ```
 
+pub mod approval;
 pub mod boxes;
+pub mod carry;
 pub mod commands;
 pub mod context;
 pub mod copy;
@@ -27,6 +29,7 @@ pub mod readiness;
 pub mod seed;
 pub mod seeding;
 pub mod session;
+pub mod settings;
 pub mod supervisor_binary;
 pub mod target;
 pub mod terminal;
@@ -40,7 +43,7 @@ mod testing;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use agentbox_ctl::failure::Failure;
+use agentbox_ctl::failure::{Failure, Kind};
 
 use crate::context::Context;
 use crate::ui::Ui;
@@ -84,7 +87,11 @@ fn finish(ui: &Ui, result: Result<Exit, Failure>) -> u8 {
     match result {
         Ok(Exit(code)) => code,
         Err(failure) => {
-            ui.failure(&failure);
+            if failure.kind == Kind::Interrupted {
+                ui.status(&failure.message);
+            } else {
+                ui.failure(&failure);
+            }
             failure.kind.exit_code()
         }
     }

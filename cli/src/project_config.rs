@@ -57,7 +57,11 @@ pub fn of_commit(project: &Project, reference: &str) -> Result<ValidFile, Failur
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+/// Reads a file of at most [`LIMIT`] bytes; `None` where there is none.
+///
+/// # Errors
+/// What is no file, a link to nothing, more bytes (2); a file that cannot be read.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let cannot =
         |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(&error);
     match fs::metadata(path) {

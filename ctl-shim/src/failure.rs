@@ -22,6 +22,8 @@ pub enum Kind {
     EngineUnreachable,
     /// A deadline passed: exit code 124.
     Timeout,
+    /// Somebody wanted the command to end, by a signal: exit code 130. No error to talk about.
+    Interrupted,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::NotFound => 3,
             Self::EngineUnreachable => 4,
             Self::Timeout => 124,
+            Self::Interrupted => 130,
         }
     }
 }

@@ -33,3 +33,9 @@ pub const SEEDING: &str = "/var/lib/agentbox/private/seeding";
 pub const WITHOUT_UNITS: &str = "/var/lib/agentbox/private/without-units";
 /// File name of [`WITHOUT_UNITS`], inside the private directory.
 pub const WITHOUT_UNITS_NAME: &str = "without-units";
+/// Secret files as they were carried in, inside [`PRIVATE`].
+pub const SECRETS: &str = "/var/lib/agentbox/private/secrets";
+/// Where their owners read them: a file system in memory, filled from [`SECRETS`] at each start.
+pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
+/// Name of both directories.
+pub const SECRETS_NAME: &str = "secrets";

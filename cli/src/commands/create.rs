@@ -2,27 +2,30 @@
 
 use std::path::PathBuf;
 
+use agentbox_ctl::config::model::Carry;
 use agentbox_ctl::failure::Failure;
 
 use super::on_runtime;
 use crate::Exit;
+use crate::approval::{Answer, Decision};
+use crate::carry;
 use crate::context::Context;
 use crate::creation::{self, Made, Order};
 use crate::docker::Docker;
-use crate::image;
 use crate::interrupt::{self, Interrupt, Stopped};
-use crate::plan::create::Settings;
 use crate::plan::limit;
 use crate::project::Project;
 use crate::project_config;
 use crate::readiness::{self, Wanted};
+use crate::settings::{self, Flags, Layers};
 use crate::target::Channel;
 use crate::ui::one_line;
 
 /// Arguments of `create`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints the box's name. Nothing is left behind when it fails or is interrupted.
+    after_help = "Prints the box's name. Nothing is left behind when it fails or is interrupted. What no flag gives comes
+from `defaults` in agentbox.yaml, then from the settings: agentbox config list.
 
 Examples:
   agentbox create
@@ -37,14 +40,14 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
     /// Image of the box
-    #[arg(long, value_name = "REF", default_value = image::DEFAULT)]
-    image: String,
+    #[arg(long, value_name = "REF", value_parser = limit::reference)]
+    image: Option<String>,
     /// Fork from this branch, tag or commit instead of the work tree as it is
     #[arg(long, value_name = "REF")]
     from_branch: Option<String>,
-    /// Return when the units are ready, with the exit code of `agentbox wait`
-    #[arg(long)]
-    wait: bool,
+    /// Return when the units are ready, with the exit code of `agentbox wait`; --wait=false does not
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = limit::switch)]
+    wait: Option<bool>,
     /// Memory limit, such as 4g
     #[arg(long, value_name = "SIZE", value_parser = limit::memory)]
     memory: Option<i64>,
@@ -52,8 +55,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER", value_parser = limit::cpus)]
     cpus: Option<i64>,
     /// Limit of processes and threads
-    #[arg(long, value_name = "NUMBER", value_parser = limit::pids, default_value_t = limit::DEFAULT_PIDS)]
-    pids: i64,
+    #[arg(long, value_name = "NUMBER", value_parser = limit::pids)]
+    pids: Option<i64>,
     /// Environment of everything in the box; KEY alone takes its value from here. Can be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = limit::variable)]
     env: Vec<(String, String)>,
@@ -66,12 +69,37 @@ pub struct Arguments {
     /// A capability beyond Docker's default set. Can be given several times
     #[arg(long, value_name = "CAP", value_parser = limit::capability)]
     cap_add: Vec<String>,
-    /// Ask nothing
+    /// What `defaults` in agentbox.yaml ask for beyond a plain box: allow it, or leave it out; else you are asked, once
+    #[arg(long, value_name = "ANSWER")]
+    defaults: Option<DefaultsAnswer>,
+    /// Allow what `carry` in agentbox.yaml copies from this machine into the box, without asking
+    #[arg(long)]
+    carry_yes: bool,
+    /// What to do about `carry`: `skip` leaves it out, whatever else is said
+    #[arg(long, value_name = "skip")]
+    carry: Option<CarryChoice>,
+    /// Ask nothing. What `carry` and `defaults` ask for must be allowed already, or by their own flags
     #[arg(short, long)]
     yes: bool,
     /// No setup wizard where there is no agentbox.yaml
     #[arg(long)]
     no_wizard: bool,
+}
+
+/// A word said in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DefaultsAnswer {
+    /// Allow it, and remember that.
+    Yes,
+    /// Make the box without.
+    Skip,
+}
+
+/// What `--carry` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CarryChoice {
+    /// Copy nothing
+    Skip,
 }
 
 /// Makes and starts a box.
@@ -94,12 +122,27 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         },
         reference: arguments.from_branch.clone(),
     };
-    let settings = settings(arguments)?;
+    let config = &order.config.config;
+    if let Some(name) = &arguments.name {
+        crate::boxes::name::check(name)?;
+    }
+    let layers = Layers::load(context, Some(&project.root), &config.defaults)?;
+    let settings =
+        settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
+    let carried = carried(arguments, context, &project, &config.carry, settings.carry_limit)?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
-        let made = match creation::create(context, &docker, &project, order, &settings, &mut interrupt).await
-        {
+        let making = creation::create(
+            context,
+            &docker,
+            &project,
+            order,
+            &settings,
+            &carried,
+            &mut interrupt,
+        );
+        let made = match making.await {
             Ok(made) => made,
             Err(Stopped::Failed(failure)) => return Err(failure),
             Err(Stopped::Interrupted) => {
@@ -108,7 +151,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             }
         };
         report(context, &made)?;
-        if !arguments.wait {
+        if !settings.wait {
             return Ok(Exit::SUCCESS);
         }
         let waiting = async {
@@ -161,35 +204,59 @@ fn refuse_too_much(project: &Project, context: &Context) -> Result<(), Failure> 
     .hint("cd to a project, or agentbox create --project DIR"))
 }
 
-fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
-    if let Some(name) = &arguments.name {
-        crate::boxes::name::check(name)?;
+/// What goes from this machine into the box: looked at, and allowed by the user, before anything is made.
+fn carried(
+    arguments: &Arguments,
+    context: &Context,
+    project: &Project,
+    entries: &[Carry],
+    limit: u64,
+) -> Result<carry::Plan, Failure> {
+    if entries.is_empty() {
+        return Ok(carry::Plan::default());
     }
-    for (index, (name, path)) in arguments.volume.iter().enumerate() {
-        let same = arguments.volume[..index]
-            .iter()
-            .find(|(other, target)| other == name || target == path);
-        if same.is_some() {
-            return Err(Failure::usage(format!(
-                "volume {name}:{path} is given twice in part"
-            )));
-        }
+    if arguments.carry == Some(CarryChoice::Skip) {
+        context.ui.status("leaving out what agentbox.yaml carries");
+        return Ok(carry::Plan::default());
     }
-    // The last one wins, as in an environment.
-    let mut env: Vec<(String, String)> = Vec::new();
-    for (key, value) in &arguments.env {
-        env.retain(|(other, _)| other != key);
-        env.push((key.clone(), value.clone()));
+    let roots = carry::Roots {
+        project: &project.root,
+        home: context.home.as_deref(),
+    };
+    let plan = carry::gather(entries, roots, limit)?;
+    let answer = if arguments.carry_yes {
+        Answer::Yes
+    } else if arguments.yes {
+        Answer::Never
+    } else {
+        Answer::Ask
+    };
+    match carry::approve(context, &project.root, &plan, answer)? {
+        Decision::Approved => Ok(plan),
+        Decision::Skipped => Ok(carry::Plan::default()),
     }
-    Ok(Settings {
+}
+
+fn answer(arguments: &Arguments) -> Answer {
+    match arguments.defaults {
+        Some(DefaultsAnswer::Yes) => Answer::Yes,
+        Some(DefaultsAnswer::Skip) => Answer::Skip,
+        None if arguments.yes => Answer::Never,
+        None => Answer::Ask,
+    }
+}
+
+fn flags(arguments: &Arguments) -> Flags {
+    Flags {
         name: arguments.name.clone(),
         image: arguments.image.clone(),
-        env,
+        wait: arguments.wait,
         memory: arguments.memory,
         nano_cpus: arguments.cpus,
         pids: arguments.pids,
+        env: arguments.env.clone(),
         network: arguments.network.clone(),
         capabilities: arguments.cap_add.clone(),
         volumes: arguments.volume.clone(),
-    })
+    }
 }

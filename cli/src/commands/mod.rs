@@ -1,6 +1,7 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
 pub mod completion;
+pub mod config;
 pub mod cp;
 pub mod create;
 pub mod destroy;
@@ -132,6 +133,8 @@ pub enum Command {
     Df(df::Arguments),
     /// Remove what was left behind
     Prune(prune::Arguments),
+    /// Read and write settings; needs no Docker
+    Config(config::Arguments),
     /// Check an agentbox.yaml; needs no Docker
     Validate(validate::Arguments),
     /// Print the JSON Schema of agentbox.yaml; needs no Docker
@@ -171,6 +174,7 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(&arguments, context),
             Self::Df(arguments) => df::run(&arguments, context),
             Self::Prune(arguments) => prune::run(&arguments, context),
+            Self::Config(arguments) => config::run(&arguments, context),
             Self::Validate(arguments) => validate::run(&arguments, context),
             Self::Schema(arguments) => schema::run(&arguments, context),
             Self::Completion(arguments) => completion::run(&arguments, context),

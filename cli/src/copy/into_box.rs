@@ -30,7 +30,7 @@ struct Source {
 
 /// Where it goes.
 struct Place {
-    /// Directory that the archive is unpacked in.
+    /// Directory that it goes to.
     directory: String,
     /// Name of what is copied; `None` for the content of a directory.
     name: Option<Vec<u8>>,
@@ -57,17 +57,21 @@ pub(super) async fn copy(
             Ok::<_, Failure>((place, owner))
         })
         .await?;
-    let destination = side.show(&match &place.name {
-        Some(name) => endpoint::join(&place.directory, &String::from_utf8_lossy(name)),
-        None => place.directory.clone(),
-    });
+    let path = match &place.name {
+        Some(name) => [place.directory.trim_end_matches('/').as_bytes(), b"/", name].concat(),
+        None => place.directory.clone().into_bytes(),
+    };
+    let destination = side.show_bytes(&path);
     let ui = &side.context.ui;
     let step = ui.step(&format!("copying {} to {destination}", shown(&from.path)));
     let meter = step.meter();
     expect(side, &source, &meter);
+    // The engine takes a relative link for an attack where it leads out of the directory that is unpacked in, as honest ones
+    // do. Out of the root nothing leads, and the kernel keeps it in the box.
     let parcel = Parcel {
         source: source.path,
-        name: place.name,
+        name: path.strip_prefix(b"/").unwrap_or(&path).to_vec(),
+        contents: place.name.is_none(),
         owner: Owner {
             user: owner.0,
             group: owner.1,
@@ -82,10 +86,7 @@ pub(super) async fn copy(
             Broken::Source(failure) => tearing.get_or_init(|| failure).clone(),
         })
     });
-    let uploading = side
-        .target
-        .docker
-        .upload_to(side.container(), &place.directory, stream);
+    let uploading = side.target.docker.upload_to(side.container(), "/", stream);
     let uploaded = match interrupt.guard(async { Ok::<_, Failure>(uploading.await) }).await {
         Ok(uploaded) => uploaded,
         Err(stopped) => {
@@ -178,6 +179,7 @@ fn look(from: &HerePath, follow: bool) -> Result<Source, Failure> {
 /// Looks at the destination and decides.
 async fn place(side: &BoxSide<'_>, from: &HerePath, source: &Source, to: &BoxPath) -> Result<Place, Failure> {
     let (at, stat) = side.follow(&to.path).await?;
+    side.check_reach(&at)?;
     let occupant = match stat.map(|stat| stat.kind) {
         None => Occupant::Nothing,
         Some(PathKind::Directory) => Occupant::Directory,
@@ -272,4 +274,8 @@ fn refused_upload(side: &BoxSide<'_>, error: DockerError, meter: &Meter) -> Fail
     Failure::failed(format!("cannot copy into box `{}`", side.target.info.name))
         .cause(error.cause().message.clone())
         .cause(format!("sent before that: {}", meter.summary()))
+        .hint(format!(
+            "mend what the engine names, then agentbox cp again; agentbox exec {} -- df -h tells the room",
+            side.target.info.name
+        ))
 }

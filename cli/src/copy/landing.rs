@@ -6,6 +6,8 @@
 //! directory         as DST       as DST              DST/name         error
 //! directory/.       as DST       as DST              its content      error
 //! ```
+//!
+//! `DST/.` always means a directory that is there.
 
 use super::endpoint::Ending;
 
@@ -61,7 +63,9 @@ pub fn land(source: Shape, occupant: Occupant, destination: Ending) -> Result<La
         Occupant::Directory => Ok(Landing::Inside),
         Occupant::Other if source.directory => Err(Refusal::DirectoryOntoFile),
         Occupant::Other if destination.directory => Err(Refusal::NotADirectory),
-        Occupant::Nothing if destination.directory && !source.directory => Err(Refusal::NoSuchDirectory),
+        Occupant::Nothing if destination.contents || (destination.directory && !source.directory) => {
+            Err(Refusal::NoSuchDirectory)
+        }
         Occupant::Other | Occupant::Nothing => Ok(Landing::As),
     }
 }
@@ -117,10 +121,12 @@ mod tests {
             };
             let source = Shape { directory: !file, contents: !file && dot };
             let ending = Ending { directory: slash || final_dot, contents: final_dot };
-            prop_assert_eq!(
-                land(source, occupant, ending),
+            let expected = if final_dot && !exists {
+                Err(Refusal::NoSuchDirectory)
+            } else {
                 manual(file, dot, exists, is_directory, slash || final_dot)
-            );
+            };
+            prop_assert_eq!(land(source, occupant, ending), expected);
         }
     }
 }

@@ -22,6 +22,7 @@ mod unpack;
 mod tests;
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use agentbox_ctl::failure::Failure;
 use serde::Serialize;
@@ -36,6 +37,9 @@ use crate::ui::Meter;
 
 /// Most links that are followed from a path of a box: the engine follows them all at once, so a second one is a race.
 const LINKS: usize = 8;
+
+/// What the kernel mounts in a running box: the engine's archives show, and would silently fill, what lies beneath.
+const MOUNTED: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 /// A copy that is wanted: one side is in a box.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,11 +143,11 @@ impl BoxSide<'_> {
 
     /// As a user writes it.
     fn show(&self, path: &str) -> String {
-        format!(
-            "{}:{}",
-            self.target.info.name,
-            shown::shown_bytes(path.as_bytes())
-        )
+        self.show_bytes(path.as_bytes())
+    }
+
+    fn show_bytes(&self, path: &[u8]) -> String {
+        format!("{}:{}", self.target.info.name, shown::shown_bytes(path))
     }
 
     async fn look_at(&self, path: &str) -> Result<Option<PathStat>, Failure> {
@@ -178,6 +182,7 @@ impl BoxSide<'_> {
             }) if follow || path.ending.directory => self.follow(&path.path).await?,
             stat => (path.path.clone(), stat),
         };
+        self.check_reach(&found.0)?;
         match found {
             (at, None) if at == path.path => Err(self.missing(&at)),
             (at, None) => Err(Failure::failed(format!(
@@ -198,6 +203,17 @@ impl BoxSide<'_> {
                 self.target.info.name
             ))),
             (at, Some(stat)) => Ok((at, stat)),
+        }
+    }
+
+    /// Refuses what a copy does not reach.
+    fn check_reach(&self, path: &str) -> Result<(), Failure> {
+        // By whole components: `/development` is not below `/dev`.
+        let reached = MOUNTED.into_iter().find(|root| Path::new(path).starts_with(root));
+        match reached {
+            None => Ok(()),
+            Some(root) => Err(Failure::failed(format!("a copy does not reach {root} of a box"))
+                .hint(format!("agentbox exec {} -- does", self.target.info.name))),
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) async fn copy(
     let docker = side.target.docker.clone();
     let container = side.container().to_owned();
     let downloading = async move {
-        let mut parts = docker.download(&container, &path);
+        let mut parts = docker.download_patiently(&container, &path);
         while let Some(part) = parts.next().await {
             match part {
                 Ok(bytes) => {
@@ -136,7 +136,8 @@ fn look(to: &HerePath) -> Result<(PathBuf, Occupant), Failure> {
     let name = shown(&to.path);
     match fs::metadata(plain) {
         Ok(metadata) if metadata.is_dir() => Ok((plain.to_owned(), Occupant::Directory)),
-        Ok(metadata) if metadata.is_file() => {
+        // `/dev/stdout` may be a file that somebody else writes to.
+        Ok(metadata) if metadata.is_file() && !plain.starts_with("/dev") && !plain.starts_with("/proc") => {
             let at = fs::canonicalize(plain)
                 .map_err(|error| Failure::failed(format!("cannot write {name}")).because(&error))?;
             let at = if plain.is_symlink() { at } else { plain.to_owned() };

@@ -30,8 +30,10 @@ const WARNINGS: usize = 20;
 pub(super) struct Parcel {
     /// The file or directory; a link that is to be followed has been.
     pub(super) source: PathBuf,
-    /// Its name in the archive. Without one, a directory's content is sent and not the directory.
-    pub(super) name: Option<Vec<u8>>,
+    /// Its path in the archive, which begins at the box's root, without a `/` before or after it.
+    pub(super) name: Vec<u8>,
+    /// Send what is in the directory, and not the directory.
+    pub(super) contents: bool,
     /// Owner of everything.
     pub(super) owner: Owner,
     /// Counts what is sent.
@@ -76,9 +78,15 @@ impl Parcel {
             packed: Packed::default(),
             buffer: vec![0; PIECE],
         };
-        let mut waiting = vec![(self.source.clone(), self.name)];
+        let mut first = self.contents;
+        let mut waiting = vec![(self.source, self.name)];
         while let Some((path, name)) = waiting.pop() {
-            match packer.one(&path, name.as_deref()) {
+            let entry = if std::mem::take(&mut first) {
+                Ok(true)
+            } else {
+                packer.one(&path, &name)
+            };
+            match entry {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(Problem::Source(failure)) => {
@@ -87,7 +95,7 @@ impl Parcel {
                 }
                 Err(Problem::Broken(broken)) => return Err(broken),
             }
-            match children(&path, name.as_deref()) {
+            match children(&path, &name) {
                 Ok(children) => waiting.extend(children),
                 Err(error) => {
                     packer.packed.failure = Some(unreadable(&path, &error));
@@ -124,7 +132,7 @@ struct Packer<'a> {
 
 impl Packer<'_> {
     /// Writes one entry; `true` where it is a directory, whose children come next.
-    fn one(&mut self, path: &Path, name: Option<&[u8]>) -> Result<bool, Problem> {
+    fn one(&mut self, path: &Path, name: &[u8]) -> Result<bool, Problem> {
         let metadata = match fs::symlink_metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -134,9 +142,6 @@ impl Packer<'_> {
             Err(error) => return Err(Problem::Source(unreadable(path, &error))),
         };
         let kind = metadata.file_type();
-        let Some(name) = name else {
-            return Ok(kind.is_dir());
-        };
         if kind.is_dir() {
             let mut name = name.to_vec();
             name.push(b'/');
@@ -292,21 +297,18 @@ fn fill(field: &mut [u8], text: &[u8]) {
 }
 
 /// What a directory holds, so that popping from the end goes by name.
-fn children(path: &Path, name: Option<&[u8]>) -> io::Result<Vec<(PathBuf, Option<Vec<u8>>)>> {
+fn children(path: &Path, name: &[u8]) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut names = fs::read_dir(path)?
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<io::Result<Vec<_>>>()?;
     names.sort_unstable_by(|one, other| other.cmp(one));
+    let inside = |child: &[u8]| match name {
+        b"" => child.to_vec(),
+        _ => [name, b"/", child].concat(),
+    };
     Ok(names
         .into_iter()
-        .map(|child| {
-            let mut inside = name.map(<[u8]>::to_vec).unwrap_or_default();
-            if name.is_some() {
-                inside.push(b'/');
-            }
-            inside.extend_from_slice(child.as_bytes());
-            (path.join(&child), Some(inside))
-        })
+        .map(|child| (path.join(&child), inside(child.as_bytes())))
         .collect())
 }
 

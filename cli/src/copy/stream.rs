@@ -33,6 +33,7 @@ pub(super) async fn into_box(
         );
     }
     let (directory, stat) = interrupt.guard(side.follow(&to.path)).await?;
+    side.check_reach(&directory)?;
     if stat.is_none_or(|stat| stat.kind != PathKind::Directory) {
         return Err(
             Failure::failed(format!("there is no directory {}", side.show(&to.path)))
@@ -104,7 +105,7 @@ pub(super) async fn out_of_box(
     };
     let mut bytes = 0;
     let writing = async {
-        let mut parts = side.target.docker.download(side.container(), &path);
+        let mut parts = side.target.docker.download_patiently(side.container(), &path);
         while let Some(part) = parts.next().await {
             let part = part?;
             ui.data_bytes(&part)?;

@@ -41,8 +41,8 @@ pub(super) struct Unpacker {
     meter: Meter,
     /// How the archive begins all its names; known from its first entry on.
     prefix: Option<Prefix>,
-    /// Directories that were made, with their modes and times to be.
-    made: Vec<(Vec<OsString>, u32, i64)>,
+    /// Directories that were made, below the root, with their modes and times to be.
+    made: Vec<(PathBuf, u32, i64)>,
     /// Files that were written: only they get further names.
     written: HashSet<FileId>,
     warnings: Vec<String>,
@@ -121,8 +121,6 @@ impl Unpacker {
         let mode = entry.header().mode().unwrap_or(0o600);
         let time = entry.header().mtime().unwrap_or_default();
         let time = i64::try_from(time).unwrap_or_default();
-        let shown_name = shown_bytes(&name);
-        let cannot = |error: &io::Error| cannot_write(&shown_name, error);
         let mut place: Vec<OsString> = self.name.iter().cloned().chain(inside).collect();
         if place.is_empty() {
             // The directory that is there already.
@@ -133,9 +131,11 @@ impl Unpacker {
             };
         }
         let whole = place.clone();
+        let path = self.directory.join(whole.iter().collect::<PathBuf>());
+        let cannot = |error: &io::Error| cannot_write(&path, error);
         let Some(last) = place.pop() else { return Ok(()) };
         if matches!(kind, EntryType::Char | EntryType::Block | EntryType::Fifo) {
-            let text = format!("left out {shown_name}: not a file, directory or link");
+            let text = format!("left out {}: not a file, directory or link", shown_bytes(&name));
             keep_warning(&mut self.warnings, text);
             return Ok(());
         }
@@ -146,23 +146,23 @@ impl Unpacker {
         if kind.is_dir() {
             if tree::make_directory(&parent, &last).map_err(|error| cannot(&error))? {
                 // The sticky bit is for directories that several share; the other two give rights away.
-                self.made.push((whole, mode & 0o1777, time));
+                self.made.push((whole.iter().collect(), mode & 0o1777, time));
             }
             return Ok(());
         }
         match tree::present(&parent, &last).map_err(|error| cannot(&error))? {
             Present::Nothing | Present::File => {}
-            Present::Directory => return Err(in_the_way(&shown_name, "there is a directory of that name")),
+            Present::Directory => return Err(in_the_way(&path, "there is a directory of that name")),
             Present::Special => {
                 return Err(in_the_way(
-                    &shown_name,
+                    &path,
                     "there is a device, a pipe or a socket of that name",
                 ));
             }
         }
         match kind {
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                let temporary = self.file(&parent, entry, mode & 0o777, time, &shown_name)?;
+                let temporary = self.file(&parent, entry, mode & 0o777, time, &path)?;
                 temporary.place(&last).map_err(|error| cannot(&error))?;
             }
             EntryType::Symlink => {
@@ -175,11 +175,11 @@ impl Unpacker {
             }
             EntryType::Link => {
                 let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-                let temporary = self.hard_link(&parent, &target, &shown_name)?;
+                let temporary = self.hard_link(&parent, &target, &path)?;
                 temporary.place(&last).map_err(|error| cannot(&error))?;
             }
             _ => {
-                let text = format!("left out {shown_name}: an entry of an unknown kind");
+                let text = format!("left out {}: an entry of an unknown kind", shown_bytes(&name));
                 keep_warning(&mut self.warnings, text);
                 return Ok(());
             }
@@ -195,9 +195,9 @@ impl Unpacker {
         entry: &mut tar::Entry<'_, impl Read>,
         mode: u32,
         time: i64,
-        name: &str,
+        path: &Path,
     ) -> Result<Temporary, Failure> {
-        let cannot = |error: io::Error| cannot_write(name, &error);
+        let cannot = |error: io::Error| cannot_write(path, &error);
         let (temporary, mut file) = self.tree.temporary_file(parent).map_err(cannot)?;
         let mut buffer = vec![0; PIECE];
         let size = entry.size();
@@ -205,9 +205,9 @@ impl Unpacker {
         while left > 0 {
             let wanted = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
             // Whole pieces, so that holes are found wherever the stream was cut.
-            entry
-                .read_exact(&mut buffer[..wanted])
-                .map_err(|error| Failure::failed(format!("the copy of {name} breaks off")).because(&error))?;
+            entry.read_exact(&mut buffer[..wanted]).map_err(|error| {
+                Failure::failed(format!("the copy of {} breaks off", shown(path))).because(&error)
+            })?;
             write_or_skip(&mut file, &buffer[..wanted]).map_err(cannot)?;
             left -= wanted as u64;
             self.meter.bytes(wanted as u64);
@@ -220,10 +220,11 @@ impl Unpacker {
     }
 
     /// A further name, a temporary one, of a file that this copy has written.
-    fn hard_link(&mut self, parent: &OwnedFd, target: &[u8], name: &str) -> Result<Temporary, Failure> {
+    fn hard_link(&mut self, parent: &OwnedFd, target: &[u8], path: &Path) -> Result<Temporary, Failure> {
         let foreign = || {
             Failure::failed(format!(
-                "the archive from the box links {name} to {}, which it did not bring",
+                "the archive from the box links {} to {}, which it did not bring",
+                shown(path),
                 shown_bytes(target)
             ))
         };
@@ -237,7 +238,7 @@ impl Unpacker {
         }
         self.tree
             .temporary_name(parent, &from, &last)
-            .map_err(|error| cannot_write(name, &error))
+            .map_err(|error| cannot_write(path, &error))
     }
 
     /// The components of a name below the archive's root.
@@ -283,15 +284,13 @@ impl Unpacker {
     fn finish_directories(&mut self) -> Result<(), Failure> {
         let mut result = Ok(());
         for (place, mode, time) in std::mem::take(&mut self.made).into_iter().rev() {
+            let components: Vec<OsString> = place.iter().map(OsString::from).collect();
             let done = self
                 .tree
-                .directory(&place)
+                .directory(&components)
                 .and_then(|directory| tree::finish(directory, mode, time));
             if let Err(error) = done {
-                let path = place
-                    .iter()
-                    .fold(self.directory.clone(), |path, part| path.join(part));
-                result = result.and(Err(cannot_write(&shown(&path), &error)));
+                result = result.and(Err(cannot_write(&self.directory.join(&place), &error)));
             }
         }
         result
@@ -317,8 +316,8 @@ fn through(error: io::Error) -> io::Error {
     io::Error::other("the way there is no directory; links below the destination are not followed")
 }
 
-fn cannot_write(name: &str, error: &io::Error) -> Failure {
-    let failure = Failure::failed(format!("cannot write {name}")).because(error);
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::failed(format!("cannot write {}", shown(path))).because(error);
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             failure.hint("make room, or choose another destination, then agentbox cp again")
@@ -328,8 +327,8 @@ fn cannot_write(name: &str, error: &io::Error) -> Failure {
     }
 }
 
-fn in_the_way(name: &str, why: &str) -> Failure {
-    Failure::failed(format!("cannot write {name}"))
+fn in_the_way(path: &Path, why: &str) -> Failure {
+    Failure::failed(format!("cannot write {}", shown(path)))
         .cause(why)
         .hint("move it away, or choose another destination")
 }

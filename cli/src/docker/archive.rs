@@ -55,14 +55,14 @@ impl PathKind {
 }
 
 impl Docker {
-    /// What is at a path of a container; `None` where nothing is.
+    /// What is at a path of a container; `None` where nothing is. Waits while the engine copies to or from it.
     ///
     /// # Errors
     /// Those of the engine: links that lead in a circle, a container that is gone.
     pub async fn look_at(&self, container: &str, path: &str) -> Result<Option<PathStat>, DockerError> {
         let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
         let found = self
-            .client
+            .patient
             .get_container_archive_info(container, Some(options))
             .await
             .map_err(|error| self.error(&error, |cause| DockerError::LookAt(path.to_owned(), cause)));
@@ -82,7 +82,7 @@ impl Docker {
     /// No such path, those of the engine.
     pub async fn owner_of(&self, container: &str, path: &str) -> Result<(u32, u32), DockerError> {
         // The engine says it nowhere but in an archive; its first header is all that is read of it.
-        let mut parts = self.download(container, path);
+        let mut parts = self.download_patiently(container, path);
         let mut begin = Vec::new();
         while begin.len() < FIRST_ENTRY_LIMIT {
             match parts.next().await {
@@ -145,8 +145,26 @@ impl Docker {
         container: &str,
         path: &str,
     ) -> impl Stream<Item = Result<Bytes, DockerError>> + Send + Unpin + 'static {
+        self.download_by(&self.client, container, path)
+    }
+
+    /// As [`Self::download`], however long the engine takes to begin: it copies to and from a container one by one.
+    pub fn download_patiently(
+        &self,
+        container: &str,
+        path: &str,
+    ) -> impl Stream<Item = Result<Bytes, DockerError>> + Send + Unpin + 'static {
+        self.download_by(&self.patient, container, path)
+    }
+
+    fn download_by(
+        &self,
+        client: &bollard::Docker,
+        container: &str,
+        path: &str,
+    ) -> impl Stream<Item = Result<Bytes, DockerError>> + Send + Unpin + 'static {
         let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
-        let stream = self.client.download_from_container(container, Some(options));
+        let stream = client.download_from_container(container, Some(options));
         let docker = self.clone();
         let path = path.to_owned();
         // The library's stream borrows nothing, but says so to nobody.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, ContainerStateStatusEnum, ContainerSummaryStateEnum, ContainerUpdateBody,
-    HealthConfig, HostConfig, Mount, MountType, MountVolumeOptions, PortBinding,
+    HealthConfig, HostConfig, Mount, MountTmpfsOptions, MountType, MountVolumeOptions, PortBinding,
     RestartPolicy as LibraryPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
@@ -120,6 +120,17 @@ pub struct NamedVolume {
     pub read_only: bool,
 }
 
+/// A file system in memory, in a container. Empty at each start, part of no commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemporaryFileSystem {
+    /// Where it is mounted.
+    pub path: String,
+    /// Most bytes that it holds.
+    pub bytes: u64,
+    /// Mode of its top directory, which belongs to root.
+    pub mode: u32,
+}
+
 /// A port published at a container's creation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedPort {
@@ -152,6 +163,8 @@ pub struct ContainerSpec {
     pub private_volume: Option<(String, HashMap<String, String>)>,
     /// Named volumes.
     pub volumes: Vec<NamedVolume>,
+    /// File systems in memory.
+    pub temporary: Vec<TemporaryFileSystem>,
     /// Capabilities beyond the engine's default set.
     pub capabilities_added: Vec<String>,
     /// Capabilities taken from the engine's default set.
@@ -542,6 +555,16 @@ fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
     if let Some((path, labels)) = &spec.private_volume {
         mounts.push(volume_mount(None, path, labels, true, false));
     }
+    mounts.extend(spec.temporary.iter().map(|temporary| Mount {
+        typ: Some(MountType::TMPFS),
+        target: Some(temporary.path.clone()),
+        tmpfs_options: Some(MountTmpfsOptions {
+            size_bytes: i64::try_from(temporary.bytes).ok(),
+            mode: Some(temporary.mode.into()),
+            ..MountTmpfsOptions::default()
+        }),
+        ..Mount::default()
+    }));
     let bindings = spec
         .ports
         .iter()

@@ -24,7 +24,7 @@ pub use self::address::{EngineAddress, TlsChoice, Transport};
 pub use self::archive::{PathKind, PathStat};
 pub use self::container::{
     Attached, AttachedOutput, ContainerDetails, ContainerPhase, ContainerSpec, ContainerSummary, NamedVolume,
-    PublishedPort, RestartPolicy,
+    PublishedPort, RestartPolicy, TemporaryFileSystem,
 };
 pub use self::error::{Cause, DockerError};
 pub use self::exec::{Channel, ExecOptions, ExecOutput, ExecStream, KeptStderr};

@@ -36,9 +36,9 @@ pub async fn obtain(
         let step = context.ui.step(&format!("pulling image `{reference}`"));
         let pull = docker.pull_image(reference, |line| step.update(&one_line(line)));
         interrupt.guard(pull).await.map_err(|stopped| match stopped {
-            Stopped::Failed(failure) => Stopped::Failed(
-                failure.hint("docker load, or agentbox create without --image for the base image"),
-            ),
+            Stopped::Failed(failure) => Stopped::Failed(failure.hint(format!(
+                "docker load, or agentbox create --image {DEFAULT} for the base image"
+            ))),
             Stopped::Interrupted => Stopped::Interrupted,
         })?;
         step.finish(&format!("pulled image `{reference}`"));

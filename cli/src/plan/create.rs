@@ -1,6 +1,6 @@
 //! The container that a `create` asks for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
@@ -16,7 +16,7 @@ const LEAST_STOP_TIMEOUT: u64 = 120;
 /// Capabilities of Docker's default set that a development box does not need.
 const DROPPED: [&str; 2] = ["NET_RAW", "MKNOD"];
 
-/// What the flags ask for.
+/// What the flags and the settings ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Name; `None` takes one from the project.
@@ -30,13 +30,29 @@ pub struct Settings {
     /// CPU limit in billionths.
     pub nano_cpus: Option<i64>,
     /// Limit of processes and threads.
-    pub pids: i64,
+    pub pids: Option<i64>,
     /// Network; `None` is the engine's default.
     pub network: Option<String>,
     /// Capabilities to add.
     pub capabilities: Vec<String>,
     /// Named volumes: name and path.
     pub volumes: Vec<(String, String)>,
+    /// Whether `create` waits for the units.
+    pub wait: bool,
+    /// Most bytes that all carried files may take together.
+    pub carry_limit: u64,
+    /// Where single values come from that no flag gave and that are not built in: the key, such as `box.memory`,
+    /// and the place, for messages.
+    pub places: BTreeMap<&'static str, String>,
+}
+
+impl Settings {
+    /// `box.network is set in agentbox.yaml:3`, where a file says so.
+    pub fn place(&self, key: &str) -> Option<String> {
+        self.places
+            .get(key)
+            .map(|place| format!("{key} is set in {place}"))
+    }
 }
 
 /// Who makes the box and for what.
@@ -155,6 +171,7 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
                 read_only: false,
             })
             .collect(),
+        temporary: Vec::new(),
         capabilities_added: settings.capabilities.clone(),
         capabilities_dropped: DROPPED
             .iter()
@@ -163,7 +180,7 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
             .collect(),
         memory: settings.memory,
         nano_cpus: settings.nano_cpus,
-        pids: Some(settings.pids),
+        pids: settings.pids,
         network: settings.network.clone(),
         ports: if isolated {
             Vec::new()
@@ -252,7 +269,7 @@ mod tests {
     fn the_container_gives_the_box_no_way_to_the_host() {
         let settings = Settings {
             image: "i".into(),
-            pids: 100,
+            pids: Some(100),
             env: vec![("SECRET".into(), "x".into())],
             capabilities: vec!["NET_RAW".into()],
             volumes: vec![("cache".into(), "/c".into())],

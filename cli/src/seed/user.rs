@@ -70,6 +70,31 @@ pub fn look_up(user: &str, passwd: Option<&[u8]>, group: Option<&[u8]>) -> Resul
     Ok(Owner { user, group })
 }
 
+/// The home directory of a user as the supervisor sees it: `/` where none is known, `/root` for root. Not checked: it
+/// is the image's word.
+pub fn home(user: &str, passwd: Option<&[u8]>) -> String {
+    let word = user.split_once(':').map_or(user, |(word, _)| word);
+    let word = if word.is_empty() { "root" } else { word };
+    let number = if word == "root" {
+        Some(0)
+    } else {
+        word.parse::<u32>().ok()
+    };
+    let home_of = |matches: &dyn Fn(&[String]) -> bool| {
+        lines(passwd)
+            .find(|fields| fields.len() > 5 && fields[2].parse::<u32>().is_ok() && matches(fields))
+            .map(|fields| fields[5].clone())
+    };
+    let known = home_of(&|fields| fields[0] == word)
+        .or_else(|| home_of(&|fields| number.is_some() && fields[2].parse().ok() == number));
+    match known {
+        Some(home) if home.is_empty() => "/".to_owned(),
+        Some(home) => home,
+        None if number == Some(0) => "/root".to_owned(),
+        None => "/".to_owned(),
+    }
+}
+
 /// Colon-separated lines of a file; none where there is no file.
 fn lines(file: Option<&[u8]>) -> impl Iterator<Item = Vec<String>> {
     String::from_utf8_lossy(file.unwrap_or_default())
@@ -99,5 +124,24 @@ mod tests {
         // An image without any files still has numbers.
         assert_eq!(look_up("5", None, None).unwrap(), Owner { user: 5, group: 0 });
         assert!(look_up("node", None, None).is_err());
+    }
+
+    #[test]
+    fn homes_as_the_supervisor_finds_them() {
+        let passwd = b"root:x:0:0::/root:/bin/sh\nnode:x:1000:1001::/home/node:/bin/sh\nnone:x:7:7:::/bin/sh\n12:x:55:5::/odd:/bin/sh\n";
+        for (user, expected) in [
+            ("node", "/home/node"),
+            ("1000", "/home/node"),
+            ("node:staff", "/home/node"),
+            ("none", "/"),
+            ("12", "/odd"),
+            ("4242", "/"),
+            ("", "/root"),
+            ("0:0", "/root"),
+        ] {
+            assert_eq!(home(user, Some(passwd)), expected, "{user}");
+        }
+        assert_eq!(home("root", None), "/root");
+        assert_eq!(home("node", None), "/");
     }
 }

@@ -128,6 +128,35 @@ pub(super) const ENV_FILE_ENTRY: &[Key] = &[
     key("optional", "Whether the file may be missing. Default: false."),
 ];
 
+/// Keys of a mapping in `carry`.
+pub(super) const CARRY: &[Key] = &[
+    key(
+        "src",
+        "File or directory of the host: /…, ~/… (your home) or ./… (the project).",
+    ),
+    key(
+        "dest",
+        "Where it goes in the box: /… or ~/… (the box user's home). Default: the same path below ~ or /workspace; required for /….",
+    ),
+    key(
+        "mode",
+        "Permissions of the files, octal and in quotes, such as \"0600\". Default: the host's; \"0600\" for a secret.",
+    ),
+    key(
+        "user",
+        "User name or uid in the box that owns it. Default: the box user.",
+    ),
+    key(
+        "exclude",
+        "Globs of what is left out below a directory. One without / matches names at any depth.",
+    ),
+    key("optional", "Whether the source may be missing. Default: false."),
+    key(
+        "secret",
+        "Whether it stays out of the box's file system and of checkpoints: the destination is a link to a copy in memory. Default: false.",
+    ),
+];
+
 /// Keys of `backoff`.
 pub(super) const BACKOFF: &[Key] = &[
     key("initial_ms", "First delay in milliseconds. Default: 500."),

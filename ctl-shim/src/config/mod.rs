@@ -4,7 +4,7 @@
 //! bytes ─► yaml (a tree with places) ─► walk (every key, every mistake) ─► Config
 //!                     │                     │
 //!                     └─────────────────────┴──► Diagnostic ─► render, ValidationReport
-//! keys ─► walk, schema
+//! keys, settings ─► walk, schema
 //! ```
 //!
 //! Everything here is pure: the same text always gives the same result, and no text makes it panic or take more
@@ -13,11 +13,13 @@
 mod diagnostic;
 mod http_target;
 mod keys;
+pub mod limit;
 mod lines;
 pub mod model;
 mod pattern;
 mod render;
 pub mod schema;
+pub mod settings;
 mod signal;
 mod suggest;
 #[cfg(test)]
@@ -32,6 +34,7 @@ pub use model::Config;
 pub use pattern::compile_log_match;
 pub use render::render;
 pub use signal::signal_number;
+pub use suggest::nearest;
 
 use crate::failure::Failure;
 use lines::Lines;
@@ -87,13 +90,47 @@ impl Loaded {
 
 /// Reads the text of an `agentbox.yaml`. Empty text is an empty configuration.
 pub fn load(source: &str, options: &LoadOptions) -> Loaded {
+    let (config, diagnostics) = read(source, |document, diagnostics| {
+        walk::walk(document, &options.workspace, diagnostics)
+    });
+    Loaded { config, diagnostics }
+}
+
+/// Reads the bytes of an `agentbox.yaml`; text that is not UTF-8 is a mistake with a place.
+pub fn load_bytes(bytes: &[u8], options: &LoadOptions) -> Loaded {
+    match text_of(bytes) {
+        Ok(source) => load(source, options),
+        Err(diagnostic) => Loaded {
+            config: None,
+            diagnostics: vec![diagnostic],
+        },
+    }
+}
+
+/// Reads the bytes of a settings file. Empty text has no settings.
+///
+/// # Errors
+/// Every mistake of the file, in its order.
+pub fn load_settings(bytes: &[u8]) -> Result<Vec<settings::Entry>, Vec<Diagnostic>> {
+    let source = text_of(bytes).map_err(|diagnostic| vec![diagnostic])?;
+    match read(source, walk::walk_settings) {
+        (Some(entries), _) => Ok(entries),
+        (None, diagnostics) => Err(diagnostics),
+    }
+}
+
+/// Reads a document. There is a value exactly when there are no diagnostics.
+fn read<T>(
+    source: &str,
+    walk: impl FnOnce(&yaml::Document<'_>, &mut Vec<Diagnostic>) -> Option<T>,
+) -> (Option<T>, Vec<Diagnostic>) {
     if source.len() > SIZE_LIMIT {
-        return too_large(source.len());
+        return (None, vec![too_large(source.len())]);
     }
     let source = lines::without_mark(source);
     let mut diagnostics = Vec::new();
-    let config = match yaml::build(source, &mut diagnostics) {
-        Ok(document) => walk::walk(&document, &options.workspace, &mut diagnostics),
+    let value = match yaml::build(source, &mut diagnostics) {
+        Ok(document) => walk(&document, &mut diagnostics),
         Err(fatal) => {
             diagnostics.push(fatal);
             None
@@ -102,19 +139,16 @@ pub fn load(source: &str, options: &LoadOptions) -> Loaded {
     if !diagnostics.is_empty() {
         settle(&mut diagnostics, source);
     }
-    Loaded {
-        config: config.filter(|_| diagnostics.is_empty()),
-        diagnostics,
-    }
+    (value.filter(|_| diagnostics.is_empty()), diagnostics)
 }
 
-/// Reads the bytes of an `agentbox.yaml`; text that is not UTF-8 is a mistake with a place.
-pub fn load_bytes(bytes: &[u8], options: &LoadOptions) -> Loaded {
+/// The text of a file, or where and why it is none.
+fn text_of(bytes: &[u8]) -> Result<&str, Diagnostic> {
     if bytes.len() > SIZE_LIMIT {
-        return too_large(bytes.len());
+        return Err(too_large(bytes.len()));
     }
     let error = match std::str::from_utf8(bytes) {
-        Ok(source) => return load(source, options),
+        Ok(source) => return Ok(source),
         Err(error) => error,
     };
     let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
@@ -128,18 +162,12 @@ pub fn load_bytes(bytes: &[u8], options: &LoadOptions) -> Loaded {
     } else {
         format!("the file is not UTF-8: byte \\x{found:02x}")
     };
-    Loaded {
-        config: None,
-        diagnostics: vec![Diagnostic::at(place, message).with_hint("save it as UTF-8")],
-    }
+    Err(Diagnostic::at(place, message).with_hint("save it as UTF-8"))
 }
 
-fn too_large(size: usize) -> Loaded {
+fn too_large(size: usize) -> Diagnostic {
     let message = format!("the file has {size} bytes, more than {SIZE_LIMIT}");
-    Loaded {
-        config: None,
-        diagnostics: vec![Diagnostic::at(Place::new(1, 1, 1), message)],
-    }
+    Diagnostic::at(Place::new(1, 1, 1), message)
 }
 
 /// Puts diagnostics into the order of the file, drops what an alias made double, and keeps places inside it.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::settings::Entry;
+
 /// Time from the stop signal to SIGKILL where the file gives none, and for tasks.
 pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);
 
@@ -15,10 +17,29 @@ pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);
 pub struct Config {
     /// Services, then tasks, each in the order of the file.
     pub units: Vec<Unit>,
-    /// `carry`: host files to copy into the box, not yet interpreted. `true` when the file has any.
-    pub has_carry: bool,
-    /// `defaults`: settings for `create`, not yet interpreted. `true` when the file has any.
-    pub has_defaults: bool,
+    /// Host files to copy into the box, in the order of the file. No two have the same `dest`.
+    pub carry: Vec<Carry>,
+    /// `defaults`: settings for `create`. What they ask for concerns the host alone.
+    pub defaults: Vec<Entry>,
+}
+
+/// An entry of `carry`. Both paths are in their shortest form: no `.`, no `..`, no doubled or trailing slash.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Carry {
+    /// File or directory of the host: starts with `/`, `~/` (the user's home) or `./` (the project).
+    pub src: String,
+    /// Where it goes in the box: starts with `/` or `~/` (the box user's home).
+    pub dest: String,
+    /// Permission bits of files, at most `0o777`; `None` keeps the host's.
+    pub mode: Option<u32>,
+    /// Name or uid of the owner in the box. `None` is the box user.
+    pub user: Option<String>,
+    /// Globs, relative to the directory at `src`, of what is left out.
+    pub exclude: Vec<String>,
+    /// Whether `src` may be missing.
+    pub optional: bool,
+    /// Whether it must not enter the box's writable layer: it lies in the private volume, `dest` is a link.
+    pub secret: bool,
 }
 
 /// A service or a task.

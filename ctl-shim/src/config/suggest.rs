@@ -8,7 +8,7 @@ const LONGEST: usize = 64;
 ///
 /// Every comparison is taken from `budget`; without any left there is no suggestion, so that a file of nothing
 /// but mistakes is still read in linear time.
-pub(super) fn nearest<'a>(
+pub fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str>,
     budget: &mut usize,

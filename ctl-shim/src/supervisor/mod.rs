@@ -28,6 +28,7 @@ mod record;
 mod requests;
 mod restore;
 mod run_once;
+mod secrets;
 mod server;
 mod settings;
 mod shared;
@@ -106,6 +107,7 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
     // Held until the end: whoever has it owns the socket, the journal and the units.
     let _ownership = ownership::acquire(&options)?;
     let identity = read_identity(&private)?;
+    secrets::place(&options)?;
     let journal_path = private.join(paths::JOURNAL_NAME);
     let journal = journal::Journal::open(&journal_path).map_err(|error| {
         Failure::failed(format!("cannot open {}", journal_path.display())).because(&error)

@@ -3,7 +3,8 @@
 //! ```text
 //! tests/bench ─► agentbox-bench ─┬─ processes: version, validate, the size of the supervisor
 //!                                ├─ supervisor: a daemon on this machine, without a container
-//!                                └─ boxes: against the `docker` client on the same engine
+//!                                ├─ boxes: against the `docker` client on the same engine
+//!                                └─ seeding: a large project, against `tar` through the same client
 //! ```
 //!
 //! An argument selects the rows whose name contains it.
@@ -12,6 +13,7 @@ mod boxes;
 mod daemon;
 mod measure;
 mod processes;
+mod seeding;
 mod supervisor;
 
 use std::io::Write;
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let groups: [Group; 12] = [
+    let groups: [Group; 13] = [
         ("version", processes::version),
         ("validate", processes::validate),
         ("size", processes::size),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ("memory cpu idle", boxes::idle),
         ("exec status", boxes::commands),
         ("create", boxes::create),
+        ("seeding", seeding::seeding),
     ];
     let mut out = std::io::stdout();
     let mut missed = 0;

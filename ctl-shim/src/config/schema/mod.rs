@@ -1,8 +1,13 @@
 //! The JSON Schema of `agentbox.yaml`, for editors.
 //!
+//! ```text
+//! template.json ─► a description for each key, from the tables that the walker reads by ─► settings by section ─► schema
+//! ```
+//!
 //! It accepts and rejects what the walker does, but for rules that compare places of the file (names, cycles,
-//! `max_ms`), rules about how something is written (`0644`, a regular expression, a URL) and duplicate keys. Keys and
-//! descriptions come from the tables that the walker reads by; a test runs one set of documents through both.
+//! `max_ms`), rules about how something is written (`0644`, a regular expression, a URL) and duplicate keys. Tests hold
+//! the template to the tables and to the walker's limits, and run one set of documents through both. It is text
+//! because code that builds it takes several times its size in the supervisor.
 
 #[cfg(test)]
 mod tests;
@@ -10,44 +15,59 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key};
-use super::signal;
-use super::walk::limits;
+use super::settings;
 
 /// Where the schema is published.
 pub const URL: &str = "https://agentbox.dev/schema/agentbox.json";
 
+/// The schema without descriptions of keys. `$defs.settings` has those that `defaults` is made of, by their full names.
+const TEMPLATE: &str = include_str!("template.json");
+
+/// The tables by the definitions whose keys they describe.
+const TABLES: [(&str, &[Key]); 9] = [
+    ("service", keys::SERVICE),
+    ("task", keys::TASK),
+    ("image", keys::IMAGE),
+    ("envFileEntry", keys::ENV_FILE_ENTRY),
+    ("carryEntry", keys::CARRY),
+    ("backoff", keys::BACKOFF),
+    ("readyWhen", keys::READY_WHEN),
+    ("expose", keys::EXPOSE),
+    ("runOnceRules", keys::RUN_ONCE),
+];
+
 /// The schema: JSON Schema, draft 2020-12.
 pub fn document() -> Value {
-    let mut root = object(keys::FILE, |key| match key {
-        "services" => units("service"),
-        "tasks" => units("task"),
-        "carry" => {
-            json!({"type": ["array", "null"], "items": {"type": ["string", "number", "boolean", "object"]}})
+    let mut root: Value = serde_json::from_str(TEMPLATE).expect("the template is JSON, a test reads it");
+    for key in keys::FILE {
+        describe(&mut root, key.name, key.description);
+    }
+    for (name, table) in TABLES {
+        for key in table {
+            describe(&mut root["$defs"][name], key.name, key.description);
         }
-        _ => json!({"type": ["object", "null"]}),
-    });
-    root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-    root["$id"] = json!(URL);
-    root["title"] = json!("agentbox.yaml");
-    root["description"] = json!("Services and tasks of a box.");
-    root["type"] = json!(["object", "null"]);
-    root["patternProperties"] =
-        json!({"^x-": {"description": "Ignored; a place for anchors and for other tools."}});
-    root["$defs"] = json!({
-        "text": {"type": ["string", "number", "boolean"], "pattern": "\\S"},
-        "textOrEmpty": {"type": ["string", "number", "boolean"]},
-        "texts": {"type": "array", "items": {"$ref": "#/$defs/text"}},
-        "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-        "command": command(),
-        "envFile": env_file(),
-        "service": service(),
-        "task": task(),
-        "image": image(),
-        "backoff": backoff(),
-        "readyWhen": ready_when(),
-        "expose": expose(),
-        "runOnce": run_once(),
-    });
+    }
+    // In sections, and beside the sections in one word each.
+    let mut all = root["$defs"]["settings"].take();
+    for key in settings::KEYS {
+        describe(&mut all, key.name, key.description);
+    }
+    let mut properties = all["properties"].take();
+    for (section, description) in settings::SECTIONS {
+        let inside: Map<_, _> = settings::section(section)
+            .map(|(name, key)| (name.to_owned(), properties[key.name].clone()))
+            .collect();
+        properties[section] = json!({
+            "type": ["object", "null"],
+            "description": description,
+            "properties": inside,
+            "additionalProperties": false,
+        });
+    }
+    root["properties"]["defaults"]["properties"] = properties;
+    if let Some(definitions) = root["$defs"].as_object_mut() {
+        definitions.remove("settings");
+    }
     root
 }
 
@@ -56,179 +76,6 @@ pub fn modeline(url: &str) -> String {
     format!("# yaml-language-server: $schema={url}")
 }
 
-/// A mapping of exactly these keys.
-fn object(table: &[Key], schema_of: impl Fn(&str) -> Value) -> Value {
-    let mut properties = Map::new();
-    for key in table {
-        let mut property = schema_of(key.name);
-        property["description"] = json!(key.description);
-        properties.insert(key.name.to_owned(), property);
-    }
-    json!({"type": "object", "properties": properties, "additionalProperties": false})
-}
-
-fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/$defs/{name}")})
-}
-
-fn milliseconds(least: i64) -> Value {
-    json!({"type": "integer", "minimum": least, "maximum": limits::LONGEST_MS})
-}
-
-fn units(kind: &str) -> Value {
-    let reserved: Vec<_> = limits::RESERVED.iter().map(|(prefix, _)| *prefix).collect();
-    json!({
-        "type": ["object", "null"],
-        "propertyNames": {
-            "pattern": format!("^[A-Za-z0-9_-]{{1,{}}}$", limits::LONGEST_NAME),
-            "not": {"pattern": format!("^({})", reserved.join("|"))},
-        },
-        "additionalProperties": reference(kind),
-    })
-}
-
-fn command() -> Value {
-    json!({"anyOf": [
-        reference("text"),
-        {"type": "array", "minItems": 1, "prefixItems": [reference("text")], "items": reference("textOrEmpty")},
-    ]})
-}
-
-fn env_file() -> Value {
-    let mut entry = object(keys::ENV_FILE_ENTRY, |key| match key {
-        "optional" => json!({"type": "boolean"}),
-        _ => reference("text"),
-    });
-    entry["required"] = json!(["path"]);
-    json!({"anyOf": [reference("text"), entry]})
-}
-
-/// What services and tasks have in common.
-fn unit_key(key: &str) -> Value {
-    match key {
-        "command" => reference("command"),
-        "env" => json!({
-            "type": "object",
-            "propertyNames": {"pattern": "^[^=]+$"},
-            "additionalProperties": reference("textOrEmpty"),
-        }),
-        "env_file" => {
-            json!({"anyOf": [reference("envFile"), {"type": "array", "items": reference("envFile")}]})
-        }
-        "user" => json!({"type": ["string", "number", "boolean"], "pattern": "^[^:\\s]+$"}),
-        "needs" => json!({"type": "array", "items": reference("text"), "uniqueItems": true}),
-        _ => reference("text"),
-    }
-}
-
-fn service() -> Value {
-    let mut service = object(keys::SERVICE, |key| match key {
-        "image" => reference("image"),
-        "autostart" => json!({"type": "boolean"}),
-        "restart" => json!({"enum": ["always", "on-failure", "never", "no"]}),
-        "backoff" => reference("backoff"),
-        "ready_when" => reference("readyWhen"),
-        "stop_signal" => stop_signal(),
-        "stop_timeout_ms" => milliseconds(0),
-        "expose" => reference("expose"),
-        "ide" => json!({"type": "object"}),
-        _ => unit_key(key),
-    });
-    service["oneOf"] = json!([{"required": ["command"]}, {"required": ["image"]}]);
-    service
-}
-
-fn task() -> Value {
-    let mut task = object(keys::TASK, |key| match key {
-        "run_once" => reference("runOnce"),
-        _ => unit_key(key),
-    });
-    task["required"] = json!(["command"]);
-    task
-}
-
-fn stop_signal() -> Value {
-    let names: Vec<_> = signal::names().collect();
-    let offset = "([0-9]|[12][0-9]|30)";
-    json!({"anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": 31},
-        {"type": "integer", "minimum": 34, "maximum": 64},
-        {"type": "string", "pattern": "^([1-9]|[12][0-9]|3[014-9]|[45][0-9]|6[0-4])$"},
-        {
-            "type": "string",
-            "pattern": format!("^(SIG)?({}|RTMIN(\\+{offset})?|RTMAX(-{offset})?)$", names.join("|")),
-        },
-    ]})
-}
-
-fn image() -> Value {
-    let mut image = object(keys::IMAGE, |key| match key {
-        "name" => json!({"type": ["string", "number", "boolean"], "pattern": "^[^\\s-]\\S*$"}),
-        "ports" => reference("texts"),
-        "args" => json!({"type": "array", "items": reference("textOrEmpty")}),
-        _ => json!({"type": ["string", "number", "boolean"], "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]+$"}),
-    });
-    image["required"] = json!(["name"]);
-    image
-}
-
-fn backoff() -> Value {
-    object(keys::BACKOFF, |key| match key {
-        "factor" => json!({"type": "number", "minimum": 1, "maximum": limits::LARGEST_FACTOR}),
-        _ => milliseconds(1),
-    })
-}
-
-fn ready_when() -> Value {
-    let mut probe = object(keys::READY_WHEN, |key| match key {
-        "port" => reference("port"),
-        "expect_status" => json!({"type": "integer", "minimum": 100, "maximum": 599}),
-        "log_match" => json!({"type": ["string", "number", "boolean"], "pattern": "[\\s\\S]"}),
-        "interval_ms" | "timeout_ms" => milliseconds(1),
-        "initial_delay_ms" => milliseconds(0),
-        "on_timeout" => json!({"enum": ["kill", "mark_unhealthy"]}),
-        _ => reference("text"),
-    });
-    let only = |check: &str, others: &[&str]| {
-        let others: Vec<_> = others.iter().map(|other| json!({"required": [other]})).collect();
-        json!({"required": [check], "not": {"anyOf": others}})
-    };
-    probe["oneOf"] = json!([
-        only("port", &["http", "log_match", "expect_status"]),
-        only("http", &["port", "log_match", "host"]),
-        only(
-            "log_match",
-            &[
-                "port",
-                "http",
-                "host",
-                "expect_status",
-                "interval_ms",
-                "initial_delay_ms"
-            ]
-        ),
-    ]);
-    probe
-}
-
-fn expose() -> Value {
-    let mut expose = object(keys::EXPOSE, |key| match key {
-        "as" => json!({"const": 80}),
-        _ => reference("port"),
-    });
-    expose["required"] = json!(["port"]);
-    expose
-}
-
-fn run_once() -> Value {
-    let mut mapping = object(keys::RUN_ONCE, |key| match key {
-        "check" => reference("command"),
-        _ => json!({"type": "array", "minItems": 1, "items": reference("text")}),
-    });
-    mapping["minProperties"] = json!(1);
-    mapping["oneOf"] = json!([
-        {"required": ["check"], "maxProperties": 1},
-        {"not": {"required": ["check"]}},
-    ]);
-    json!({"anyOf": [{"type": "boolean"}, mapping]})
+fn describe(object: &mut Value, key: &str, description: &str) {
+    object["properties"][key]["description"] = description.into();
 }

@@ -4,8 +4,9 @@ use regex::Regex;
 use serde_json::{Map, Number, Value};
 
 use super::*;
+use crate::config::walk::limits;
 use crate::config::yaml::{self, Content, Document, Node, scalar};
-use crate::config::{LoadOptions, load};
+use crate::config::{LoadOptions, limit, load, signal};
 
 /// A document as an editor's YAML library sees it: the core schema decides what a plain scalar is.
 fn to_json(document: &Document<'_>, node: &Node<'_>) -> Value {
@@ -356,6 +357,81 @@ const TASKS: &[(&str, bool)] = &[
     ("{}", false),
 ];
 
+/// Entries of `carry`, and whether they are good.
+const CARRIES: &[(&str, bool)] = &[
+    ("~/.npmrc", true),
+    ("./.env.local", true),
+    ("./a=/b", true),
+    ("~//a/./b/", true),
+    ("/a=~/b", true),
+    ("/a", false),
+    ("a", false),
+    ("~", false),
+    ("~a/b", false),
+    ("../a=/b", false),
+    ("./a/../b", false),
+    ("./a=/b/..", false),
+    ("./a=/b=c", true),
+    ("./a=b", false),
+    ("./a=./b", false),
+    ("./a=", false),
+    ("=/a", false),
+    ("/", false),
+    ("3", false),
+    ("true", false),
+    ("[a]", false),
+    ("null", false),
+    ("{}", false),
+    ("{dest: /a}", false),
+    ("{src: ./a}", true),
+    (
+        "{src: ~/a, dest: /b, mode: '0600', user: app, exclude: ['*.log', a/b], optional: true, secret: true}",
+        true,
+    ),
+    ("{src: ./a, mode: '640'}", true),
+    ("{src: ./a, mode: 640}", false),
+    ("{src: ./a, mode: '4755'}", false),
+    ("{src: ./a, mode: '+755'}", false),
+    ("{src: ./a, mode: '07'}", false),
+    ("{src: ./a, mode: '00600'}", false),
+    ("{src: ./a, mode: '0o600'}", false),
+    ("{src: ./a, mode: '0800'}", false),
+    ("{src: ./a, mode: rw}", false),
+    ("{src: ./a, mode: true}", false),
+    ("{src: ./a, user: 1000}", true),
+    ("{src: ./a, user: 'a:b'}", false),
+    ("{src: ./a, exclude: []}", true),
+    ("{src: ./a, exclude: a}", false),
+    ("{src: ./a, exclude: ['']}", false),
+    ("{src: ./a, optional: yes}", false),
+    ("{src: ./a, secret: 'true'}", false),
+    ("{src: ./a, from: b}", false),
+    ("{src: ./}", false),
+    ("{src: ''}", false),
+    ("{src: null}", false),
+    ("{src: 3}", false),
+    ("{src: /proc/self/environ, dest: /a}", false),
+    ("{src: /sys, dest: /a}", false),
+    ("{src: /dev/null, dest: /a}", false),
+    ("{src: /device, dest: /a}", true),
+    ("{src: ./a, dest: /proc/a}", false),
+    ("{src: ./a, dest: /workspace}", false),
+    ("{src: ./a, dest: /workspace/}", false),
+    ("{src: ./a, dest: /workspaces}", true),
+    ("{src: ./agentbox.yaml, dest: /a}", true),
+    ("{src: ./a, dest: /workspace/agentbox.yaml}", false),
+    ("{src: ./a, dest: /workspace/.git/hooks/pre-commit}", false),
+    ("{src: ./a, dest: /workspace/.gitconfig}", true),
+    ("{src: ./a, dest: /var/lib/agentbox/private/x}", false),
+    ("{src: ./a, dest: /usr/local/bin/agentbox-ctl}", false),
+    ("{src: ./a, dest: /run/agentbox}", false),
+    ("{src: ./a, dest: /var/log/agentbox/x}", false),
+    ("{src: ./a, dest: a}", false),
+    ("{src: ./a, dest: /}", false),
+    ("{src: ./a, dest: ~}", false),
+    ("{src: ./a, dest: ~/..}", false),
+];
+
 /// Whole files, and whether they are good.
 const FILES: &[(&str, bool)] = &[
     ("", true),
@@ -369,9 +445,10 @@ const FILES: &[(&str, bool)] = &[
         true,
     ),
     (
-        "carry: [a, {from: b}, 3]\ndefaults: {memory: 4g}\nide: {a: [b]}\n",
+        "carry: [~/.npmrc, ./a=/b, /c=~/d, {src: /e, dest: /f, user: 7}]\ndefaults: {box: {memory: 4g}}\nide: {a: [b]}\n",
         true,
     ),
+    ("carry: []\n", true),
     ("carry: a\n", false),
     ("carry: [[a]]\n", false),
     ("carry: [null]\n", false),
@@ -399,6 +476,62 @@ const FILES: &[(&str, bool)] = &[
     ),
 ];
 
+/// Bodies of `defaults`, and whether they are good.
+const DEFAULTS: &[(&str, bool)] = &[
+    ("{}", true),
+    ("{box: , carry: }", true),
+    (
+        "{box: {memory: 4g, env: {A: b, B: 1, C: ''}}, carry: {max_bytes: 50m}}",
+        true,
+    ),
+    ("{box.memory: 4g, box.env: {A: b}, carry.max_bytes: 0}", true),
+    (
+        "{box: {image: 'node:22', from: warm, cpus: 0.5, pids: 100, network: none, docker: true, wait: true}}",
+        true,
+    ),
+    (
+        "{box: {cap_add: [SYS_PTRACE, net_raw], volumes: {cache: /cache}}}",
+        true,
+    ),
+    ("{box: {memory: 4294967296, cpus: 2, network: 12}}", true),
+    ("{box: {memory: 4x}}", false),
+    ("{box: {memory: 1024}}", false),
+    ("{box: {memory: true}}", false),
+    ("{box: {memory: null}}", false),
+    ("{box: {memory: -1}}", false),
+    ("{box: {cpus: 0}}", false),
+    ("{box: {cpus: '2'}}", false),
+    ("{box: {cpus: 9000}}", false),
+    ("{box: {pids: 10}}", false),
+    ("{box: {pids: 1.5}}", false),
+    ("{box: {pids: 5000000}}", false),
+    ("{box: {docker: yes}}", false),
+    ("{box: {wait: 1}}", false),
+    ("{box: {image: ''}}", false),
+    ("{box: {image: 'a b'}}", false),
+    ("{box: {image: '-a'}}", false),
+    ("{box: {image: [a]}}", false),
+    ("{box: {network: host}}", false),
+    ("{box: {network: 'container:x'}}", false),
+    ("{box: {cap_add: SYS_PTRACE}}", false),
+    ("{box: {cap_add: ['a b']}}", false),
+    ("{box: {cap_add: [null]}}", false),
+    ("{box: {volumes: [a]}}", false),
+    ("{box: {volumes: {a: b}}}", false),
+    ("{box: {volumes: {/a: /b}}}", false),
+    ("{box: {volumes: {a: '/b:ro'}}}", false),
+    ("{box: {env: [A=b]}}", false),
+    ("{box: {env: {A: null}}}", false),
+    ("{box: {env: {'A B': c}}}", false),
+    ("{box: {env: {'A=': c}}}", false),
+    ("{box: {color: red}}", false),
+    ("{box: [memory]}", false),
+    ("{memory: 4g}", false),
+    ("{relay: {}}", false),
+    ("{carry: {max_bytes: much}}", false),
+    ("[]", false),
+];
+
 fn documents() -> impl Iterator<Item = (String, bool)> {
     let services = SERVICES.iter().map(|(body, good)| {
         (
@@ -410,7 +543,13 @@ fn documents() -> impl Iterator<Item = (String, bool)> {
         .iter()
         .map(|(body, good)| (format!("tasks:\n  one: {body}\n  other: {{command: x}}\n"), *good));
     let files = FILES.iter().map(|(source, good)| ((*source).to_owned(), *good));
-    services.chain(tasks).chain(files)
+    let defaults = DEFAULTS
+        .iter()
+        .map(|(body, good)| (format!("defaults: {body}\n"), *good));
+    let carries = CARRIES
+        .iter()
+        .map(|(entry, good)| (format!("carry:\n  - {entry}\n"), *good));
+    services.chain(tasks).chain(files).chain(carries).chain(defaults)
 }
 
 #[test]
@@ -432,6 +571,72 @@ fn schema_and_walker_agree() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The template has exactly the keys of the tables, and the numbers and words that the walker knows.
+#[test]
+fn the_template_is_the_walkers() {
+    let root: Value = serde_json::from_str(TEMPLATE).unwrap();
+    let names = |object: &Value| -> Vec<String> {
+        let mut names: Vec<_> = object["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        names.sort();
+        names
+    };
+    let sorted = |names: &mut dyn Iterator<Item = &'static str>| {
+        let mut names: Vec<_> = names.map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(root["$id"], URL);
+    assert_eq!(names(&root), sorted(&mut keys::FILE.iter().map(|key| key.name)));
+    let definitions = &root["$defs"];
+    for (name, table) in TABLES {
+        let table = sorted(&mut table.iter().map(|key| key.name));
+        assert_eq!(names(&definitions[name]), table, "{name}");
+    }
+    let all = sorted(&mut settings::KEYS.iter().map(|key| key.name));
+    assert_eq!(names(&definitions["settings"]), all);
+
+    let longest = limits::LONGEST_MS.to_string();
+    let count = |text: &str| TEMPLATE.matches(text).count();
+    assert_eq!(count("_ms\":{"), count(&format!("\"maximum\":{longest},")));
+    let backoff = &definitions["backoff"]["properties"];
+    assert_eq!(backoff["factor"]["maximum"], limits::LARGEST_FACTOR);
+    let reserved: Vec<_> = limits::RESERVED.iter().map(|(prefix, _)| *prefix).collect();
+    for section in ["services", "tasks"] {
+        let names = &root["properties"][section]["propertyNames"];
+        let pattern = format!("^[A-Za-z0-9_-]{{1,{}}}$", limits::LONGEST_NAME);
+        assert_eq!(names["pattern"], pattern);
+        assert_eq!(names["not"]["pattern"], format!("^({})", reserved.join("|")));
+    }
+    let signals: Vec<_> = signal::names().collect();
+    let signals = format!("^(SIG)?({}|RTMIN", signals.join("|"));
+    assert!(TEMPLATE.contains(&signals), "{signals}");
+    let kernel = limits::KERNEL.join("|");
+    let own = limits::OWN.join("|").replace('.', "\\\\.");
+    assert_eq!(count(&format!("^({kernel}|{own})(/|$)|^/workspace/?$")), 1);
+    assert_eq!(count(&format!("^({kernel})(/|$)")), 1);
+    let settings = &definitions["settings"]["properties"];
+    for (key, least, most) in [
+        ("box.cpus", *limit::CPUS.start(), *limit::CPUS.end()),
+        ("box.pids", *limit::PIDS.start() as f64, *limit::PIDS.end() as f64),
+    ] {
+        assert_eq!(settings[key]["minimum"].as_f64(), Some(least), "{key}");
+        assert_eq!(settings[key]["maximum"].as_f64(), Some(most), "{key}");
+    }
+    assert_eq!(settings["box.memory"]["minimum"], limit::LEAST_MEMORY);
+    assert_eq!(
+        settings["box.volumes"]["propertyNames"]["pattern"],
+        format!(
+            "^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{}}}$",
+            limit::LONGEST_VOLUME_NAME - 1
+        )
+    );
+}
+
 /// Every key of every table is met in a good document above, so that the walker is known to read it.
 #[test]
 fn every_key_is_exercised() {
@@ -439,19 +644,13 @@ fn every_key_is_exercised() {
         .filter(|(_, good)| *good)
         .map(|(source, _)| source)
         .collect();
-    let tables = [
-        keys::FILE,
-        keys::SERVICE,
-        keys::TASK,
-        keys::IMAGE,
-        keys::ENV_FILE_ENTRY,
-        keys::BACKOFF,
-        keys::READY_WHEN,
-        keys::EXPOSE,
-        keys::RUN_ONCE,
-    ];
-    for key in tables.into_iter().flatten() {
+    let tables = TABLES.iter().map(|(_, table)| *table).chain([keys::FILE]);
+    for key in tables.flatten() {
         assert!(good.contains(&format!("{}:", key.name)), "{}", key.name);
+    }
+    for key in settings::KEYS {
+        let name = key.name.split_once('.').unwrap().1;
+        assert!(good.contains(&format!("{name}:")), "{}", key.name);
     }
 }
 

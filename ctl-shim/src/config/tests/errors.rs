@@ -528,3 +528,136 @@ error: agentbox.yaml:2:8: control character \x07 in the file
   hint: remove it; in text between double quotes it can be written as \x07
 "#);
 }
+
+#[test]
+fn entries_of_carry_that_cannot_be() {
+    insta::assert_snapshot!(errors(r#"
+carry:
+  - npmrc
+  - ~root/.npmrc
+  - /etc/hosts
+  - ./a=b
+  - ./a=/workspace/.git/config
+  - [a]
+  - {dest: /x}
+  - src: ./a/../../b
+    dest: /dev/shm/b
+  - src: /proc/self/environ
+    dest: /environ
+  - src: ~/
+  - {src: ./agentbox.yaml}
+  - {src: ./x, dest: /workspace}
+  - {src: ./x, dest: /usr//local/bin/./agentbox-ctl}
+  - {src: ./m1, mode: 0600}
+  - {src: ./m2, mode: 600}
+  - {src: ./m3, mode: "0o600"}
+  - {src: ./m4, mode: "1777"}
+  - {src: ./u, user: "a:b"}
+  - {src: ./e, exclude: ["[", /top, ../a]}
+  - {src: ./o, optional: yes, secret: 1}
+  - {src: ./k, destination: /k}
+  - {src: ~/twice}
+  - ./other=~/twice/
+"#), @r#"
+error: agentbox.yaml:2:5: src must start with /, ~/ or ./: "npmrc"
+  2 |   - npmrc
+    |     ^^^^^
+  hint: write "./npmrc"
+error: agentbox.yaml:3:5: src must start with /, ~/ or ./: "~root/.npmrc"
+  3 |   - ~root/.npmrc
+    |     ^^^^^^^^^^^^
+  hint: write "./~root/.npmrc"
+error: agentbox.yaml:4:5: "/etc/hosts" needs a dest
+  4 |   - /etc/hosts
+    |     ^^^^^^^^^^
+  hint: say where it goes in the box: /… or ~/…
+error: agentbox.yaml:5:5: dest must start with / or ~/: "b"
+  5 |   - ./a=b
+    |     ^^^^^
+  hint: write "/workspace/b"
+error: agentbox.yaml:6:5: "/workspace/.git/config" lies in /workspace/.git, which is not for carry
+  6 |   - ./a=/workspace/.git/config
+    |     ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  hint: choose another path
+error: agentbox.yaml:7:5: an entry of carry must be text or a mapping, not a list
+  7 |   - [a]
+    |     ^^^
+error: agentbox.yaml:8:5: an entry of carry has no src
+  8 |   - {dest: /x}
+    |     ^^^^^^^^^^
+error: agentbox.yaml:9:10: .. in src: "./a/../../b"
+  9 |   - src: ./a/../../b
+    |          ^^^^^^^^^^^
+  hint: write the path without it
+error: agentbox.yaml:10:11: "/dev/shm/b" lies in /dev, which is not for carry
+  10 |     dest: /dev/shm/b
+     |           ^^^^^^^^^^
+  hint: choose another path
+error: agentbox.yaml:11:10: "/proc/self/environ" lies in /proc, which is not for carry
+  11 |   - src: /proc/self/environ
+     |          ^^^^^^^^^^^^^^^^^^
+  hint: choose another path
+error: agentbox.yaml:13:10: src names no file or directory: "~/"
+  13 |   - src: ~/
+     |          ^^
+  hint: name one below it
+error: agentbox.yaml:14:11: "/workspace/agentbox.yaml" lies in /workspace/agentbox.yaml, which is not for carry
+  14 |   - {src: ./agentbox.yaml}
+     |           ^^^^^^^^^^^^^^^
+  hint: choose another path
+error: agentbox.yaml:15:22: "/workspace" is the project's own place
+  15 |   - {src: ./x, dest: /workspace}
+     |                      ^^^^^^^^^^
+error: agentbox.yaml:16:22: "/usr/local/bin/agentbox-ctl" lies in /usr/local/bin/agentbox-ctl, which is not for carry
+  16 |   - {src: ./x, dest: /usr//local/bin/./agentbox-ctl}
+     |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  hint: choose another path
+error: agentbox.yaml:17:23: mode in an entry of carry must be "0000" to "0777", octal and in quotes, not 0600
+  17 |   - {src: ./m1, mode: 0600}
+     |                       ^^^^
+  hint: write "0600"
+error: agentbox.yaml:18:23: mode in an entry of carry must be "0000" to "0777", octal and in quotes, not 600
+  18 |   - {src: ./m2, mode: 600}
+     |                       ^^^
+  hint: write "0600"
+error: agentbox.yaml:19:23: mode in an entry of carry must be "0000" to "0777", octal and in quotes, not the text "0o600"
+  19 |   - {src: ./m3, mode: "0o600"}
+     |                       ^^^^^^^
+  hint: write "0600"
+error: agentbox.yaml:20:23: mode in an entry of carry must be "0000" to "0777", octal and in quotes, not the text "1777"
+  20 |   - {src: ./m4, mode: "1777"}
+     |                       ^^^^^^
+  hint: write "0600"
+error: agentbox.yaml:21:22: user in an entry of carry is not a user: "a:b"
+  21 |   - {src: ./u, user: "a:b"}
+     |                      ^^^^^
+  hint: write one name or uid, without a group
+error: agentbox.yaml:22:25: "../a" in exclude of an entry of carry matches nothing
+  22 |   - {src: ./e, exclude: ["[", /top, ../a]}
+     |                         ^^^^^^^^^^^^^^^^^
+  hint: write it as seen from the directory at src
+error: agentbox.yaml:22:25: "/top" in exclude of an entry of carry matches nothing
+  22 |   - {src: ./e, exclude: ["[", /top, ../a]}
+     |                         ^^^^^^^^^^^^^^^^^
+  hint: write it as seen from the directory at src
+error: agentbox.yaml:22:25: "[" in exclude in an entry of carry is not a glob: invalid range pattern
+  22 |   - {src: ./e, exclude: ["[", /top, ../a]}
+     |                         ^^^^^^^^^^^^^^^^^
+error: agentbox.yaml:23:26: optional in an entry of carry must be true or false, not yes
+  23 |   - {src: ./o, optional: yes, secret: 1}
+     |                          ^^^
+  hint: write true
+error: agentbox.yaml:23:39: secret in an entry of carry must be true or false, not 1
+  23 |   - {src: ./o, optional: yes, secret: 1}
+     |                                       ^
+  hint: write true
+error: agentbox.yaml:24:16: unknown key "destination" in an entry of carry
+  24 |   - {src: ./k, destination: /k}
+     |                ^^^^^^^^^^^
+  hint: the keys here are src, dest, mode, user, exclude, optional, secret
+error: agentbox.yaml:26:5: "~/twice" is the dest of another entry
+  26 |   - ./other=~/twice/
+     |     ^^^^^^^^^^^^^^^^
+  hint: remove one of the two, or give it another dest
+"#);
+}

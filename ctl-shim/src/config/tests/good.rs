@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::good;
 use crate::config::model::{
-    Backoff, Check, Config, EnvFile, Expose, ImageLaunch, Launch, OnTimeout, Probe, RestartPolicy, RunOnce,
-    Service, Task, Unit, UnitKind,
+    Backoff, Carry, Check, Config, EnvFile, Expose, ImageLaunch, Launch, OnTimeout, Probe, RestartPolicy,
+    RunOnce, Service, Task, Unit, UnitKind,
 };
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -79,7 +79,7 @@ fn every_key_of_a_service_is_read() {
     let config = good(
         r#"
 carry: [~/.npmrc]
-defaults: {memory: 4g}
+defaults: {box: {memory: 4g}}
 services:
   web:
     command: |
@@ -104,7 +104,8 @@ services:
     ready_when: {port: 5432, host: "::1"}
 "#,
     );
-    assert!(config.has_carry && config.has_defaults);
+    assert_eq!(config.defaults[0].key.name, "box.memory");
+    assert_eq!(config.carry[0].dest, "~/.npmrc");
     let web = config.unit("web").unwrap();
     assert_eq!(web.launch, Launch::Shell("set -e\npnpm dev\n".to_owned()));
     assert_eq!(web.cwd.as_deref(), Some("apps/web"));
@@ -323,4 +324,42 @@ fn line_breaks_of_windows_change_nothing() {
     let unix = "services:\n  web:\n    command: |\n      a\n      b\n    env:\n      A: b c\n";
     assert_eq!(good(unix), good(&unix.replace('\n', "\r\n")));
     assert_eq!(good(unix), good(&format!("\u{feff}{unix}")));
+}
+
+#[test]
+fn entries_of_carry() {
+    let config = good(
+        r#"
+carry:
+  - ~/.npmrc
+  - .//config/./local/
+  - "/etc/ssl/ca certificate.pem=~/ca.pem"
+  - src: ./.env
+    dest: /etc/app/.env
+    mode: "600"
+    user: 33
+    exclude: ["*.log", cache/**]
+    optional: true
+    secret: true
+"#,
+    );
+    let entry = |src: &str, dest: &str| Carry {
+        src: src.to_owned(),
+        dest: dest.to_owned(),
+        ..Carry::default()
+    };
+    let expected = [
+        entry("~/.npmrc", "~/.npmrc"),
+        entry("./config/local", "/workspace/config/local"),
+        entry("/etc/ssl/ca certificate.pem", "~/ca.pem"),
+        Carry {
+            mode: Some(0o600),
+            user: Some("33".to_owned()),
+            exclude: vec!["*.log".to_owned(), "cache/**".to_owned()],
+            optional: true,
+            secret: true,
+            ..entry("./.env", "/etc/app/.env")
+        },
+    ];
+    assert_eq!(config.carry, expected);
 }

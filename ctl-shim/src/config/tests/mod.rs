@@ -5,6 +5,7 @@ mod good;
 mod hostile;
 mod properties;
 mod reference;
+mod settings;
 
 use super::{Config, LoadOptions, Loaded, load, render};
 

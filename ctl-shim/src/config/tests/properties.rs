@@ -27,6 +27,9 @@ const PIECES: &[&str] = &[
     "    run_once: true",
     "    stop_signal: 99",
     "    ide: {}",
+    "carry:",
+    "- ./a=/b",
+    "- {src: ~/a, mode: 0600, exclude: ['[']}",
     "- a",
     "? b",
     ": c",
@@ -159,5 +162,40 @@ proptest! {
         let config = good(&source);
         prop_assert_eq!(config.units.len(), count);
         prop_assert_eq!(Graph::new(&config).start_order().len(), count);
+    }
+}
+
+proptest! {
+    /// A path that is accepted is in its shortest form and stays where it may be, whatever was written.
+    #[test]
+    fn carried_paths_lead_where_they_say(
+        parts in prop::collection::vec(
+            prop::sample::select(vec!["a", "..", ".", "", "~", "proc", "workspace", "agentbox.yaml", "...", "b c"]),
+            0..6,
+        ),
+        start in prop::sample::select(vec!["/", "~/", "./", "", "~a/", "//"]),
+        is_src in any::<bool>(),
+    ) {
+        let path = format!("{start}{}", parts.join("/"));
+        let source = if is_src {
+            format!("carry: [{{src: \"{path}\", dest: /x}}]")
+        } else {
+            format!("carry: [{{src: ./x, dest: \"{path}\"}}]")
+        };
+        let loaded = load(&source, &LoadOptions::default());
+        assert_sound(&source, &loaded)?;
+        if let Some(config) = loaded.config {
+            let kept = if is_src { &config.carry[0].src } else { &config.carry[0].dest };
+            let (first, rest) = kept.split_once('/').unwrap();
+            prop_assert!(first.is_empty() || first == "~" || (is_src && first == "."), "{}", kept);
+            prop_assert!(!rest.is_empty() && !rest.ends_with('/'), "{}", kept);
+            prop_assert!(rest.split('/').all(|part| !matches!(part, "" | "." | "..")), "{}", kept);
+            prop_assert!(!kept.starts_with("/proc") || kept.starts_with("/proc "), "{}", kept);
+            prop_assert!(is_src || !matches!(kept.as_str(), "/workspace" | "/workspace/agentbox.yaml"), "{}", kept);
+        } else {
+            let is_plain = parts.iter().all(|part| matches!(*part, "a" | "b c")) && !parts.is_empty();
+            let starts = if is_src { &["/", "~/", "./", "//"][..] } else { &["/", "~/", "//"] };
+            prop_assert!(!(is_plain && starts.contains(&start)), "{} was refused", path);
+        }
     }
 }

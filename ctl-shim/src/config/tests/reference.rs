@@ -28,7 +28,7 @@ fn examples_load() {
     assert!(examples.len() >= 8, "{}", examples.len());
     for example in examples {
         assert!(
-            !good(&example).units.is_empty() || example.contains("carry:"),
+            !good(&example).units.is_empty() || example.contains("carry:") || example.contains("defaults:"),
             "{example}"
         );
     }
@@ -41,6 +41,7 @@ fn every_key_is_named() {
         keys::SERVICE,
         keys::TASK,
         keys::IMAGE,
+        keys::CARRY,
         keys::ENV_FILE_ENTRY,
         keys::BACKOFF,
         keys::READY_WHEN,

@@ -1,14 +1,11 @@
 //! The file's own keys.
 
-use std::collections::HashSet;
-
 use super::super::diagnostic::Diagnostic;
 use super::super::keys;
 use super::super::model::Config;
 use super::super::yaml::{Content, Document, Node};
+use super::Walker;
 use super::unit::Draft;
-use super::value::describe;
-use super::{Field, SUGGESTION_BUDGET, Walker};
 
 /// Reads a whole document. The configuration is complete when no problem was noted here or before.
 pub(in crate::config) fn walk(
@@ -16,14 +13,7 @@ pub(in crate::config) fn walk(
     workspace: &str,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Config> {
-    let mut walker = Walker {
-        document,
-        workspace,
-        problems: Vec::new(),
-        suggestion_budget: SUGGESTION_BUDGET,
-        good_patterns: HashSet::new(),
-        knows_all_names: true,
-    };
+    let mut walker = Walker::new(document, workspace);
     let config = walker.file();
     problems.append(&mut walker.problems);
     config.filter(|_| problems.is_empty())
@@ -45,11 +35,11 @@ impl<'d, 's> Walker<'d, 's> {
                 "services" | "tasks" | "carry" | "ide" | "defaults" if pair.value.is_null() => {}
                 "services" => services.append(&mut self.section(pair.value, true)),
                 "tasks" => tasks.append(&mut self.section(pair.value, false)),
-                "carry" => config.has_carry = self.carry(&field),
+                "carry" => config.carry = self.carry(&field),
                 "ide" => {
                     self.any_mapping(&field);
                 }
-                "defaults" => config.has_defaults = self.any_mapping(&field),
+                "defaults" => config.defaults = self.settings(pair.value, &pair.key),
                 key if key.starts_with("x-") => {}
                 _ => self.unknown_key(pair, keys::FILE, &owner),
             }
@@ -77,22 +67,6 @@ impl<'d, 's> Walker<'d, 's> {
             return Vec::new();
         };
         pairs.iter().map(|pair| self.unit(pair, is_service)).collect()
-    }
-
-    /// A list of strings and mappings, whose content is read where it is carried out.
-    fn carry(&mut self, field: &Field<'d, 's, '_>) -> bool {
-        let items = self.list(field).unwrap_or_default();
-        for node in &items {
-            let is_text = matches!(node.content, Content::Scalar { .. }) && !node.is_null();
-            if !is_text && !matches!(node.content, Content::Mapping(_)) {
-                let message = format!(
-                    "an entry of carry must be text or a mapping, not {}",
-                    describe(node)
-                );
-                self.problem(node.place, message);
-            }
-        }
-        !items.is_empty()
     }
 }
 

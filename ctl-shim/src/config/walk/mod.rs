@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! Document ─► file ─► unit ─► service, probe, launch, environment, run_once ─► Draft per unit
-//!                                                                                │
-//!                             needs: names, cycles, what is exposed  ◄───────────┘
+//!    │         │                                                                 │
+//!    │         ├► carry       needs: names, cycles, what is exposed  ◄───────────┘
+//!    └─────────┴► settings ─► Entry per setting
 //! ```
 //!
 //! Each function reads what it can, notes every mistake it meets and answers `None` for what it could not read.
 //! A caller goes on in any case; only at the very end do the notes decide whether there is a configuration.
 
+mod carry;
 mod environment;
 mod file;
 mod launch;
@@ -16,6 +18,7 @@ mod needs;
 mod probe;
 mod run_once;
 mod service;
+mod settings;
 mod unit;
 mod value;
 
@@ -23,15 +26,18 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::diagnostic::Diagnostic;
-use super::keys::{self, Key};
+use super::keys::Key;
 use super::suggest;
 use super::text::Quoted;
 use super::yaml::{Content, Document, Node, NodeId, Place};
 
 pub(super) use file::walk;
+pub(super) use settings::walk_settings;
 
 /// Limits that the schema states too.
+#[cfg(test)]
 pub(super) mod limits {
+    pub(in crate::config) use super::carry::{KERNEL, OWN};
     pub(in crate::config) use super::service::LARGEST_FACTOR;
     pub(in crate::config) use super::unit::{LONGEST_NAME, RESERVED};
     pub(in crate::config) use super::value::LONGEST_MS;
@@ -95,6 +101,17 @@ impl fmt::Display for Part<'_> {
 }
 
 impl<'d, 's> Walker<'d, 's> {
+    fn new(document: &'d Document<'s>, workspace: &'d str) -> Self {
+        Self {
+            document,
+            workspace,
+            problems: Vec::new(),
+            suggestion_budget: SUGGESTION_BUDGET,
+            good_patterns: HashSet::new(),
+            knows_all_names: true,
+        }
+    }
+
     fn node(&self, id: NodeId) -> &'d Node<'s> {
         self.document.node(id)
     }
@@ -156,13 +173,14 @@ impl<'d, 's> Walker<'d, 's> {
 
     /// Notes a key that is in no table.
     fn unknown_key(&mut self, pair: &Pair<'d, 's>, table: &[Key], owner: &dyn fmt::Display) {
-        let names = table.iter().map(|key| key.name);
-        let hint = match suggest::nearest(pair.key, names, &mut self.suggestion_budget) {
-            Some(name) if keys::contains(table, name) => format!("did you mean {}?", Quoted(name)),
-            _ => {
-                let names: Vec<_> = table.iter().map(|key| key.name).collect();
-                format!("the keys here are {}", names.join(", "))
-            }
+        self.unknown_name(pair, table.iter().map(|key| key.name).collect(), owner);
+    }
+
+    /// Notes a key that is none of these.
+    fn unknown_name(&mut self, pair: &Pair<'d, 's>, names: Vec<&'static str>, owner: &dyn fmt::Display) {
+        let hint = match suggest::nearest(pair.key, names.iter().copied(), &mut self.suggestion_budget) {
+            Some(name) => format!("did you mean {}?", Quoted(name)),
+            None => format!("the keys here are {}", names.join(", ")),
         };
         self.problem_with_hint(
             pair.key_place,

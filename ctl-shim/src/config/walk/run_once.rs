@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::super::keys;
 use super::super::model::RunOnce;
+use super::super::text::Quoted;
 use super::super::yaml::{Content, Node};
 use super::{Field, Part, Walker};
 
@@ -88,12 +89,12 @@ impl<'d, 's> Walker<'d, 's> {
         Some(texts)
     }
 
-    fn check_globs(&mut self, field: &Field<'d, 's, '_>, patterns: &[String]) {
+    pub(super) fn check_globs(&mut self, field: &Field<'d, 's, '_>, patterns: &[String]) {
         for pattern in patterns {
             if let Err(error) = glob::Pattern::new(pattern) {
                 self.problem(
                     field.node.place,
-                    format!("\"{pattern}\" in {field} is not a glob: {}", error.msg),
+                    format!("{} in {field} is not a glob: {}", Quoted(pattern), error.msg),
                 );
             }
         }

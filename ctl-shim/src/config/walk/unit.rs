@@ -191,7 +191,7 @@ impl<'d, 's> Walker<'d, 's> {
         }
     }
 
-    fn user(&mut self, field: &Field<'d, 's, '_>) -> Option<String> {
+    pub(super) fn user(&mut self, field: &Field<'d, 's, '_>) -> Option<String> {
         let user = self.text(field)?;
         if user.contains(|character: char| {
             character == ':' || character.is_whitespace() || character.is_control()

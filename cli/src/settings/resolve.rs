@@ -1,0 +1,268 @@
+//! From the flags and the layers to the one plain value that `create` works with.
+
+use std::collections::BTreeMap;
+
+use agentbox_ctl::config::limit;
+use agentbox_ctl::config::settings::KEYS;
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths::CONFIG_NAME;
+
+use super::file::Scope;
+use super::layers::{Layers, Row, Source};
+use crate::plan::create::Settings;
+use crate::ui::one_line;
+
+/// What the command line and its environment give; `None`, or nothing in a list, leaves it to the layers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Name of the box.
+    pub name: Option<String>,
+    /// Image reference.
+    pub image: Option<String>,
+    /// Whether to wait for the units.
+    pub wait: Option<bool>,
+    /// Memory limit in bytes.
+    pub memory: Option<i64>,
+    /// CPU limit in billionths.
+    pub nano_cpus: Option<i64>,
+    /// Limit of processes and threads.
+    pub pids: Option<i64>,
+    /// Environment; of a variable given twice the last counts.
+    pub env: Vec<(String, String)>,
+    /// Network.
+    pub network: Option<String>,
+    /// Capabilities.
+    pub capabilities: Vec<String>,
+    /// Volumes: name and path.
+    pub volumes: Vec<(String, String)>,
+}
+
+/// Resolves everything that `create` takes.
+///
+/// # Errors
+/// Two volumes at one path, a setting that this version cannot do (2).
+pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
+    refuse_unsupported(layers)?;
+    let text = |name: &str| layers.value(name).map(|row| row.text.clone());
+    Ok(Settings {
+        name: flags.name.clone(),
+        image: flags
+            .image
+            .clone()
+            .or_else(|| text("box.image"))
+            .unwrap_or_default(),
+        env: merged(&flags.env, layers, "box.env"),
+        memory: pick(flags.memory, layers, "box.memory", limit::memory)?,
+        nano_cpus: pick(flags.nano_cpus, layers, "box.cpus", limit::cpus)?,
+        pids: pick(flags.pids, layers, "box.pids", limit::pids)?,
+        network: flags.network.clone().or_else(|| text("box.network")),
+        capabilities: merged(&capabilities(&flags), layers, "box.cap_add")
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect(),
+        volumes: volumes(&flags, layers)?,
+        wait: flags
+            .wait
+            .unwrap_or_else(|| text("box.wait").is_some_and(|text| text == "true")),
+        carry_limit: pick(None, layers, "carry.max_bytes", limit::size)?
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or(u64::MAX),
+        places: places(&flags, layers),
+    })
+}
+
+/// The flag's value, or the layers'.
+fn pick<T>(
+    flag: Option<T>,
+    layers: &Layers,
+    name: &str,
+    read: fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Failure> {
+    match (flag, layers.value(name)) {
+        (Some(value), _) => Ok(Some(value)),
+        (None, Some(row)) => read(&row.text)
+            .map(Some)
+            .map_err(|wrong| Failure::usage(format!("{name} in {}: {wrong}", place(row, layers)))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The entries of the layers, then those of the flags, which win; each name once.
+fn merged(flags: &[(String, String)], layers: &Layers, name: &str) -> Vec<(String, String)> {
+    let mut all: BTreeMap<String, String> = rows(layers, name)
+        .filter_map(|row| Some((row.name.clone()?, row.text.clone())))
+        .collect();
+    all.extend(flags.iter().cloned());
+    all.into_iter().collect()
+}
+
+fn capabilities(flags: &Flags) -> Vec<(String, String)> {
+    let twice = |name: &String| (name.clone(), name.clone());
+    flags.capabilities.iter().map(twice).collect()
+}
+
+fn volumes(flags: &Flags, layers: &Layers) -> Result<Vec<(String, String)>, Failure> {
+    for (index, (name, path)) in flags.volumes.iter().enumerate() {
+        let same = flags.volumes[..index]
+            .iter()
+            .find(|(other, target)| other == name || target == path);
+        if same.is_some() {
+            return Err(Failure::usage(format!(
+                "volume {name}:{path} is given twice in part"
+            )));
+        }
+    }
+    let all = merged(&flags.volumes, layers, "box.volumes");
+    let origin = |name: &str| {
+        let given = flags.volumes.iter().any(|(flag, _)| flag == name);
+        let row = rows(layers, "box.volumes").find(|row| row.name.as_deref() == Some(name));
+        match row {
+            Some(row) if !given => place(row, layers),
+            _ => "--volume".to_owned(),
+        }
+    };
+    for (index, (name, path)) in all.iter().enumerate() {
+        if let Some((other, _)) = all[..index].iter().find(|(_, target)| target == path) {
+            return Err(Failure::usage(format!(
+                "volumes {other} ({}) and {name} ({}) are both mounted at {}",
+                origin(other),
+                origin(name),
+                one_line(path)
+            ))
+            .hint(format!("give --volume {name}:ANOTHER-PATH")));
+        }
+    }
+    Ok(all)
+}
+
+/// Settings that are right, and that no box of this version can have.
+fn refuse_unsupported(layers: &Layers) -> Result<(), Failure> {
+    for (name, cannot) in [
+        (
+            "box.docker",
+            "this version cannot give a box a Docker engine of its own",
+        ),
+        ("box.from", "this version cannot make a box from a checkpoint"),
+    ] {
+        let Some(row) = layers.value(name).filter(|row| row.text != "false") else {
+            continue;
+        };
+        let hint = match &row.source {
+            Source::File { scope, .. } => {
+                let global = if *scope == Scope::Global { "--global " } else { "" };
+                format!("agentbox config unset {global}{name}")
+            }
+            _ if name == "box.docker" => {
+                "agentbox create --defaults skip makes the box without it".to_owned()
+            }
+            _ => format!("remove {name} from {CONFIG_NAME}"),
+        };
+        return Err(Failure::usage(cannot)
+            .cause(format!(
+                "{name} is {} in {}",
+                one_line(&row.text),
+                place(row, layers)
+            ))
+            .hint(hint));
+    }
+    Ok(())
+}
+
+/// Where single values come from that no flag gives and that are not built in.
+fn places(flags: &Flags, layers: &Layers) -> BTreeMap<&'static str, String> {
+    let is_given = |name: &str| match name {
+        "box.image" => flags.image.is_some(),
+        "box.memory" => flags.memory.is_some(),
+        "box.cpus" => flags.nano_cpus.is_some(),
+        "box.pids" => flags.pids.is_some(),
+        "box.network" => flags.network.is_some(),
+        _ => false,
+    };
+    KEYS.iter()
+        .filter(|key| !is_given(key.name))
+        .filter_map(|key| {
+            let row = layers.rows(key).into_iter().next()?;
+            (row.source != Source::BuiltIn).then(|| (key.name, place(row, layers)))
+        })
+        .collect()
+}
+
+fn rows<'a>(layers: &'a Layers, name: &'a str) -> impl Iterator<Item = &'a Row> {
+    KEYS.iter()
+        .filter(move |key| key.name == name)
+        .flat_map(|key| layers.rows(key))
+}
+
+fn place(row: &Row, layers: &Layers) -> String {
+    row.source.place(layers.home.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layers::tests::layers;
+    use super::*;
+
+    #[test]
+    fn flags_win_and_the_rest_comes_from_the_layers() {
+        let layers = layers(
+            "box: {memory: 3g, env: {A: d, B: d}, volumes: {cache: /d}}",
+            "box: {cpus: 0.5, cap_add: [NET_RAW], wait: true}",
+            "box: {network: none, env: {C: g}}\ncarry: {max_bytes: 5k}",
+        );
+        let flags = Flags {
+            memory: Some(1 << 30),
+            env: vec![("A".into(), "one".into()), ("A".into(), "flag".into())],
+            capabilities: vec!["SYS_PTRACE".into()],
+            volumes: vec![("cache".into(), "/flag".into())],
+            ..Flags::default()
+        };
+        let settings = resolve(flags, &layers).unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(settings.image, crate::image::DEFAULT);
+        assert_eq!(settings.memory, Some(1 << 30));
+        assert_eq!(settings.nano_cpus, Some(500_000_000));
+        assert_eq!(settings.pids, Some(4096));
+        assert_eq!(settings.network.as_deref(), Some("none"));
+        assert_eq!(settings.env, [pair("A", "flag"), pair("B", "d"), pair("C", "g")]);
+        assert_eq!(settings.capabilities, ["NET_RAW", "SYS_PTRACE"]);
+        assert_eq!(settings.volumes, [pair("cache", "/flag")]);
+        assert!(settings.wait);
+        assert_eq!(settings.places.get("box.memory"), None);
+        assert_eq!(settings.places["box.network"], "~/.config/agentbox/config.yaml:1");
+        assert_eq!(settings.carry_limit, 5 << 10);
+        let waiting = Flags {
+            wait: Some(false),
+            ..Flags::default()
+        };
+        assert!(!resolve(waiting, &layers).unwrap().wait);
+    }
+
+    #[test]
+    fn what_cannot_be_done_names_its_place() {
+        let failure = |defaults: &str, global: &str| {
+            resolve(
+                Flags {
+                    volumes: vec![("mine".into(), "/x".into())],
+                    ..Flags::default()
+                },
+                &layers(defaults, "", global),
+            )
+            .unwrap_err()
+            .render()
+        };
+        insta::assert_snapshot!(failure("box:\n  docker: true", ""), @r"
+error: this version cannot give a box a Docker engine of its own
+  caused by: box.docker is true in agentbox.yaml:2
+hint: agentbox create --defaults skip makes the box without it
+");
+        insta::assert_snapshot!(failure("", "box: {from: warm}"), @r"
+error: this version cannot make a box from a checkpoint
+  caused by: box.from is warm in ~/.config/agentbox/config.yaml:1
+hint: agentbox config unset --global box.from
+");
+        insta::assert_snapshot!(failure("box: {volumes: {theirs: /x}}", ""), @r"
+error: volumes mine (--volume) and theirs (agentbox.yaml:1) are both mounted at /x
+hint: give --volume theirs:ANOTHER-PATH
+");
+    }
+}
