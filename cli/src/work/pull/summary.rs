@@ -43,8 +43,8 @@ pub struct Summary {
     #[serde(rename = "box")]
     name: String,
     references: Vec<Written>,
-    /// Lines of a diffstat of the box's branch.
-    #[serde(skip)]
+    /// Lines of a diffstat of the box's branch, the sum last.
+    #[serde(rename = "diffstat")]
     stat: Vec<String>,
     /// How many paths in the box are not committed and not from the host either.
     uncommitted: usize,
