@@ -29,6 +29,7 @@ pub mod target;
 pub mod terminal;
 pub mod ui;
 pub mod units;
+pub mod wizard;
 
 #[cfg(test)]
 mod testing;

@@ -18,6 +18,7 @@ use crate::project_config;
 use crate::readiness::{self, Wanted};
 use crate::target::Channel;
 use crate::ui::one_line;
+use crate::wizard;
 
 /// Arguments of `create`.
 #[derive(Debug, clap::Args)]
@@ -83,6 +84,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     };
     let project = Project::find(&directory)?;
     refuse_too_much(&project, context)?;
+    let Some(project) = wizard::before_create(context, project, arguments.yes, arguments.no_wizard)? else {
+        return Ok(interrupt::EXIT);
+    };
     // Before anything of Docker's: a mistake is told without an engine, too.
     let config = project_config::of_project(&project)?;
     let settings = settings(arguments)?;

@@ -1,0 +1,357 @@
+//! From what each stack proposes to one plan.
+//!
+//! ```text
+//! explicit descriptions ─┐
+//! guesses, root first ───┼─► choose (explicit wins) ─► names ─► needs ─► tools ─► ports ─► expose ─► Plan
+//! compose ───────────────┘
+//! ```
+
+use super::look::Look;
+use super::proposal::{Plan, Proposal, Role, Unit};
+use super::stacks::compose::Built;
+use super::stacks::{self, compose, conductor, cursor, devcontainer, makefile, monorepo, procfile};
+use super::{names, ports, tools};
+
+/// Most units that one description is good for: a person is to read the file.
+const LARGEST: usize = 60;
+
+/// What a project's files say it is and needs.
+pub(crate) fn propose(look: &Look) -> Plan {
+    let root = look.root();
+    let mut guesses = stacks::guesses(root);
+    let below = monorepo::propose(look);
+    if !below.is_empty() && monorepo::is_orchestrator(root) {
+        // The script that starts all of them at once would start each a second time.
+        for guess in guesses
+            .iter_mut()
+            .filter(|guess| guess.found.starts_with("Node.js"))
+        {
+            guess.units.retain(Unit::is_task);
+        }
+    }
+    guesses.extend(below);
+
+    let mut explicit: Vec<Proposal> = [
+        conductor::propose(root),
+        cursor::propose(root),
+        procfile::propose(root),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut forwarded = Vec::new();
+    if let Some((container, ports)) = devcontainer::propose(root) {
+        explicit.push(container);
+        forwarded = ports;
+    }
+    keep_the_first(&mut explicit);
+    let (composed, built) =
+        compose::propose(root).map_or((None, Vec::new()), |(proposal, built)| (Some(proposal), built));
+    if let Some(make) = makefile::propose(root) {
+        fall_back_on_make(make, &mut guesses, &explicit);
+    }
+
+    let mut plan = Plan {
+        notes: look.notes.clone(),
+        ..Plan::default()
+    };
+    let tools: Vec<_> = guesses.iter().flat_map(|guess| guess.tools.clone()).collect();
+    override_guesses(&mut explicit, &mut guesses);
+    let backing: Vec<String> = composed
+        .iter()
+        .flat_map(|proposal| proposal.units.iter().map(|unit| unit.name.clone()))
+        .collect();
+    let mut leftovers = Vec::new();
+    for built in &built {
+        apply_built(
+            built,
+            &mut guesses,
+            &mut explicit,
+            &backing,
+            &mut leftovers,
+            &mut plan.notes,
+        );
+    }
+    let mut proposals: Vec<Proposal> = Vec::new();
+    proposals.extend(composed);
+    proposals.extend(explicit);
+    proposals.extend(guesses);
+    proposals.extend(leftovers);
+    for proposal in &mut proposals {
+        if proposal.units.len() > LARGEST {
+            proposal.note(format!(
+                "{} describes more than {LARGEST} units: the rest was left out",
+                proposal.found
+            ));
+            proposal.units.truncate(LARGEST);
+        }
+        let place = if proposal.directory.is_empty() {
+            String::new()
+        } else {
+            format!(" in {}", proposal.directory)
+        };
+        plan.found.push(format!("{}{place}", proposal.found));
+        plan.notes.extend(proposal.notes.iter().cloned());
+    }
+    plan.units = names::settle(proposals);
+    tools::add(&mut plan.units, tools);
+    forward(&mut plan.units, &forwarded);
+    ports::settle(&mut plan);
+    plan.expose_likeliest();
+    plan.notes.dedup();
+    plan
+}
+
+/// Of several descriptions of the same thing the first is taken; the others are named.
+fn keep_the_first(explicit: &mut [Proposal]) {
+    let (mut installs, mut runs): (Option<String>, Option<String>) = (None, None);
+    for proposal in explicit {
+        let mut left_out = None;
+        for (role, first) in [(Role::Install, &mut installs), (Role::Run, &mut runs)] {
+            if !proposal.units.iter().any(|unit| unit.role == role) {
+                continue;
+            }
+            match first {
+                None => *first = Some(proposal.found.clone()),
+                Some(first) => {
+                    proposal.units.retain(|unit| unit.role != role);
+                    left_out = Some(first.clone());
+                }
+            }
+        }
+        if let Some(first) = left_out {
+            let note = format!(
+                "{} describes what {first} does too: the latter is followed",
+                proposal.found
+            );
+            proposal.note(note);
+        }
+    }
+}
+
+/// A Makefile says what to run where nothing that is known better does.
+fn fall_back_on_make(mut make: Proposal, guesses: &mut Vec<Proposal>, explicit: &[Proposal]) {
+    let all = || guesses.iter().chain(explicit);
+    let has_service = all().any(Proposal::has_service);
+    let has_install = all().any(|proposal| proposal.units.iter().any(|unit| unit.role == Role::Install));
+    if has_service {
+        return;
+    }
+    if has_install {
+        make.units.retain(|unit| !unit.is_task());
+        // Resolved to the guess's own by the merge of names.
+        for unit in &mut make.units {
+            unit.needs = vec![monorepo::ROOT_INSTALL.to_owned()];
+        }
+    }
+    if !make.units.is_empty() {
+        guesses.push(make);
+    }
+}
+
+/// Takes out of the guesses what somebody wrote down, and gives that what the guesses know about it.
+fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
+    let has = |proposals: &[Proposal], role| {
+        proposals
+            .iter()
+            .any(|proposal| proposal.units.iter().any(|unit| unit.role == role))
+    };
+    let (installs, runs) = (has(explicit, Role::Install), has(explicit, Role::Run));
+    let guessed: Vec<Unit> = guesses.iter().flat_map(|guess| guess.units.clone()).collect();
+    if installs {
+        adopt_guards(explicit, &guessed);
+    }
+    if runs {
+        for unit in explicit.iter_mut().flat_map(|proposal| proposal.units.iter_mut()) {
+            if unit.role == Role::Run {
+                learn(unit, &guessed);
+            }
+        }
+    }
+    let replaced: Vec<String> = guessed
+        .iter()
+        .filter(|unit| installs && unit.role == Role::Install && unit.cwd.is_none())
+        .map(|unit| unit.name.clone())
+        .collect();
+    for guess in guesses.iter_mut() {
+        let is_root = guess.directory.is_empty();
+        guess.units.retain(|unit| {
+            !(runs && unit.role == Role::Run || installs && is_root && unit.role == Role::Install)
+        });
+        if is_root {
+            for unit in &mut guess.units {
+                let before = unit.needs.len();
+                unit.needs.retain(|need| !replaced.contains(need));
+                if unit.needs.len() < before {
+                    unit.needs.push(monorepo::ROOT_INSTALL.to_owned());
+                }
+            }
+        }
+        if runs
+            && !guess.directory.is_empty()
+            && guess.units.iter().all(|unit| unit.role == Role::Install)
+            && installs
+        {
+            guess.units.clear();
+        }
+    }
+    guesses.retain(|guess| !guess.units.is_empty());
+    let prepares: Vec<String> = guesses
+        .iter()
+        .filter(|guess| guess.directory.is_empty())
+        .flat_map(|guess| guess.units.iter().filter(|unit| unit.role == Role::Prepare))
+        .map(|unit| unit.name.clone())
+        .collect();
+    let guards = if prepares.is_empty() {
+        vec![monorepo::ROOT_INSTALL.to_owned()]
+    } else {
+        prepares
+    };
+    for unit in explicit.iter_mut().flat_map(|proposal| proposal.units.iter_mut()) {
+        if unit.needs.is_empty() && unit.role != Role::Install {
+            unit.needs.clone_from(&guards);
+        }
+    }
+}
+
+/// An install that somebody wrote down is passed over when the guessed one would have been.
+fn adopt_guards(explicit: &mut [Proposal], guessed: &[Unit]) {
+    let Some(guess) = guessed
+        .iter()
+        .find(|unit| unit.role == Role::Install && unit.cwd.is_none())
+    else {
+        return;
+    };
+    let installs = |command: &str| {
+        [
+            "install",
+            "npm ci",
+            "sync",
+            "composer",
+            "deps.get",
+            "cargo build",
+            "mod download",
+            "setup",
+            "bootstrap",
+        ]
+        .iter()
+        .any(|word| command.contains(word))
+    };
+    let first = explicit
+        .iter_mut()
+        .flat_map(|proposal| proposal.units.iter_mut())
+        .find(|unit| unit.role == Role::Install && installs(&unit.shown_command()));
+    if let Some(unit) = first
+        && unit.run_once.is_none()
+    {
+        unit.run_once.clone_from(&guess.run_once);
+    }
+}
+
+/// What a guess knows about the same program: its port, and whether it is a web service.
+fn learn(unit: &mut Unit, guessed: &[Unit]) {
+    let command = unit.shown_command();
+    let same = guessed
+        .iter()
+        .filter(|guess| guess.role == Role::Run)
+        .find(|guess| guess.known_by.iter().any(|part| command.contains(part.as_str())));
+    let Some(guess) = same else { return };
+    unit.slow |= guess.slow;
+    unit.web = unit.web.max(guess.web);
+    if unit.port.is_none() {
+        unit.port = guess.port.map(|port| super::proposal::Port {
+            setting: super::proposal::PortSetting::Fixed,
+            ..port
+        });
+        for (name, value) in &guess.env {
+            if name == "PORT" && !command.contains("PORT=") {
+                unit.env.push((name.clone(), value.clone()));
+            }
+        }
+    }
+}
+
+/// Gives a program of the project what a compose file says about the service that is built from it.
+fn apply_built(
+    built: &Built,
+    guesses: &mut [Proposal],
+    explicit: &mut [Proposal],
+    backing: &[String],
+    leftovers: &mut Vec<Proposal>,
+    notes: &mut Vec<String>,
+) {
+    let needs: Vec<String> = built
+        .needs
+        .iter()
+        .filter(|need| backing.contains(need))
+        .cloned()
+        .collect();
+    let is_here = |proposal: &&mut Proposal| proposal.directory == built.directory;
+    let mut units: Vec<&mut Unit> = guesses
+        .iter_mut()
+        .chain(explicit.iter_mut())
+        .filter(is_here)
+        .flat_map(|proposal| proposal.units.iter_mut())
+        // A migration needs the database and its address as much as the server does.
+        .filter(|unit| matches!(unit.role, Role::Run | Role::Prepare))
+        .collect();
+    if units.iter().any(|unit| unit.role == Role::Run) {
+        for unit in &mut units {
+            for (name, value) in &built.env {
+                if !unit.env.iter().any(|(other, _)| other == name) {
+                    unit.env.push((name.clone(), value.clone()));
+                }
+            }
+            for need in &needs {
+                if !unit.needs.contains(need) {
+                    unit.needs.push(need.clone());
+                }
+            }
+        }
+        return;
+    }
+    match &built.command {
+        Some(command) => {
+            let mut proposal = Proposal::new(format!("compose service {}", built.name), &built.directory);
+            let mut unit = Unit::service(&built.name, command.clone());
+            unit.comment.push("Built from an image in the compose file; here it runs by itself.".to_owned());
+            unit.env.clone_from(&built.env);
+            unit.needs = needs;
+            unit.cwd = (!built.directory.is_empty()).then(|| built.directory.clone());
+            let port = stacks::port_in_command(command).or(built.port);
+            if let Some(port) = port {
+                unit = unit.port(port, super::proposal::PortSetting::Fixed, true).web(40);
+            }
+            proposal.units.push(unit);
+            leftovers.push(proposal);
+        }
+        None => notes.push(format!(
+            "no counterpart for compose service {}, which is built by a Dockerfile: add a service that runs it",
+            built.name
+        )),
+    }
+}
+
+/// The first port that a development container forwards is what its users see.
+fn forward(units: &mut [Unit], forwarded: &[u16]) {
+    let Some(&first) = forwarded.first() else { return };
+    let known = units
+        .iter_mut()
+        .find(|unit| unit.role == Role::Run && unit.port.is_some_and(|port| port.number == first));
+    if let Some(unit) = known {
+        unit.web = 100;
+        return;
+    }
+    // A single service without a port of its own can only be the one meant.
+    let mut services: Vec<&mut Unit> = units.iter_mut().filter(|unit| unit.role == Role::Run).collect();
+    if let [unit] = services.as_mut_slice()
+        && unit.port.is_none_or(|port| !port.sure)
+    {
+        unit.port = Some(super::proposal::Port {
+            number: first,
+            setting: super::proposal::PortSetting::Fixed,
+            sure: true,
+        });
+        unit.web = 100;
+    }
+}
