@@ -7,7 +7,8 @@
 //! ```
 
 use super::look::Look;
-use super::proposal::{Plan, Proposal, Role, Unit};
+use super::names::{ROOT_INSTALL, TOOLS};
+use super::proposal::{Plan, Port, PortSetting, Proposal, Role, Unit};
 use super::stacks::compose::Built;
 use super::stacks::{self, compose, conductor, cursor, devcontainer, makefile, monorepo, procfile};
 use super::{names, ports, tools};
@@ -18,7 +19,7 @@ const LARGEST: usize = 60;
 /// What a project's files say it is and needs.
 pub(crate) fn propose(look: &Look) -> Plan {
     let root = look.root();
-    let mut guesses = stacks::guesses(root);
+    let mut guesses = stacks::guesses(root, None);
     let below = monorepo::propose(look);
     if !below.is_empty() && monorepo::is_orchestrator(root) {
         // The script that starts all of them at once would start each a second time.
@@ -93,6 +94,14 @@ pub(crate) fn propose(look: &Look) -> Plan {
         plan.found.push(format!("{}{place}", proposal.found));
         plan.notes.extend(proposal.notes.iter().cloned());
     }
+    for proposal in &mut proposals {
+        let wants_tools = proposal.explicit || !proposal.tools.is_empty();
+        for unit in &mut proposal.units {
+            if unit.needs.is_empty() && wants_tools {
+                unit.needs.push(TOOLS.to_owned());
+            }
+        }
+    }
     plan.units = names::settle(proposals);
     tools::add(&mut plan.units, tools);
     forward(&mut plan.units, &forwarded);
@@ -119,6 +128,7 @@ fn keep_the_first(explicit: &mut [Proposal]) {
                 }
             }
         }
+        proposal.explicit = true;
         if let Some(first) = left_out {
             let note = format!(
                 "{} describes what {first} does too: the latter is followed",
@@ -141,7 +151,7 @@ fn fall_back_on_make(mut make: Proposal, guesses: &mut Vec<Proposal>, explicit: 
         make.units.retain(|unit| !unit.is_task());
         // Resolved to the guess's own by the merge of names.
         for unit in &mut make.units {
-            unit.needs = vec![monorepo::ROOT_INSTALL.to_owned()];
+            unit.needs = vec![ROOT_INSTALL.to_owned()];
         }
     }
     if !make.units.is_empty() {
@@ -151,65 +161,80 @@ fn fall_back_on_make(mut make: Proposal, guesses: &mut Vec<Proposal>, explicit: 
 
 /// Takes out of the guesses what somebody wrote down, and gives that what the guesses know about it.
 fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
-    let has = |proposals: &[Proposal], role| {
-        proposals
-            .iter()
-            .any(|proposal| proposal.units.iter().any(|unit| unit.role == role))
-    };
     let (installs, runs) = (has(explicit, Role::Install), has(explicit, Role::Run));
     let guessed: Vec<Unit> = guesses.iter().flat_map(|guess| guess.units.clone()).collect();
     if installs {
         adopt_guards(explicit, &guessed);
     }
-    if runs {
-        for unit in explicit.iter_mut().flat_map(|proposal| proposal.units.iter_mut()) {
-            if unit.role == Role::Run {
-                learn(unit, &guessed);
-            }
-        }
+    for unit in units_of(explicit, Role::Run) {
+        learn(unit, &guessed);
     }
-    let replaced: Vec<String> = guessed
-        .iter()
-        .filter(|unit| installs && unit.role == Role::Install && unit.cwd.is_none())
-        .map(|unit| unit.name.clone())
-        .collect();
     for guess in guesses.iter_mut() {
         let is_root = guess.directory.is_empty();
-        guess.units.retain(|unit| {
-            !(runs && unit.role == Role::Run || installs && is_root && unit.role == Role::Install)
-        });
-        if is_root {
-            for unit in &mut guess.units {
-                let before = unit.needs.len();
-                unit.needs.retain(|need| !replaced.contains(need));
-                if unit.needs.len() < before {
-                    unit.needs.push(monorepo::ROOT_INSTALL.to_owned());
-                }
+        let is_replaced = |unit: &Unit| installs && is_root && unit.role == Role::Install;
+        let replaced: Vec<String> = guess
+            .units
+            .iter()
+            .filter(|unit| is_replaced(unit))
+            .map(|unit| unit.name.clone())
+            .collect();
+        guess
+            .units
+            .retain(|unit| !(is_replaced(unit) || runs && unit.role == Role::Run));
+        for need in guess.units.iter_mut().flat_map(|unit| unit.needs.iter_mut()) {
+            if replaced.contains(need) {
+                ROOT_INSTALL.clone_into(need);
             }
-        }
-        if runs
-            && !guess.directory.is_empty()
-            && guess.units.iter().all(|unit| unit.role == Role::Install)
-            && installs
-        {
-            guess.units.clear();
         }
     }
     guesses.retain(|guess| !guess.units.is_empty());
-    let prepares: Vec<String> = guesses
+    order(explicit, guesses);
+}
+
+fn has(proposals: &[Proposal], role: Role) -> bool {
+    proposals
         .iter()
-        .filter(|guess| guess.directory.is_empty())
-        .flat_map(|guess| guess.units.iter().filter(|unit| unit.role == Role::Prepare))
-        .map(|unit| unit.name.clone())
-        .collect();
-    let guards = if prepares.is_empty() {
-        vec![monorepo::ROOT_INSTALL.to_owned()]
-    } else {
-        prepares
-    };
+        .any(|proposal| proposal.units.iter().any(|unit| unit.role == role))
+}
+
+fn units_of(proposals: &mut [Proposal], role: Role) -> impl Iterator<Item = &mut Unit> {
+    proposals
+        .iter_mut()
+        .flat_map(|proposal| proposal.units.iter_mut())
+        .filter(move |unit| unit.role == role)
+}
+
+/// What was written down comes after the installs, its services after everything that prepares the root; guessed
+/// services come after what was written down to prepare.
+fn order(explicit: &mut [Proposal], guesses: &mut [Proposal]) {
     for unit in explicit.iter_mut().flat_map(|proposal| proposal.units.iter_mut()) {
         if unit.needs.is_empty() && unit.role != Role::Install {
-            unit.needs.clone_from(&guards);
+            unit.needs.push(ROOT_INSTALL.to_owned());
+        }
+    }
+    let prepares = |proposals: &mut [Proposal]| -> Vec<String> {
+        let at_root = proposals.iter().filter(|proposal| proposal.directory.is_empty());
+        at_root
+            .flat_map(|proposal| proposal.units.iter())
+            .filter(|unit| unit.role == Role::Prepare)
+            .map(|unit| unit.name.clone())
+            .collect()
+    };
+    let (told, guessed) = (prepares(explicit), prepares(guesses));
+    for unit in units_of(explicit, Role::Run) {
+        come_after(unit, told.iter().chain(&guessed));
+    }
+    for unit in units_of(guesses, Role::Run).filter(|unit| unit.cwd.is_none()) {
+        come_after(unit, told.iter());
+    }
+}
+
+/// What prepares needs the install itself, so that need goes.
+fn come_after<'name>(unit: &mut Unit, names: impl Iterator<Item = &'name String>) {
+    for name in names {
+        unit.needs.retain(|need| need != ROOT_INSTALL);
+        if !unit.needs.contains(name) {
+            unit.needs.push(name.clone());
         }
     }
 }
@@ -241,9 +266,7 @@ fn adopt_guards(explicit: &mut [Proposal], guessed: &[Unit]) {
         .iter_mut()
         .flat_map(|proposal| proposal.units.iter_mut())
         .find(|unit| unit.role == Role::Install && installs(&unit.shown_command()));
-    if let Some(unit) = first
-        && unit.run_once.is_none()
-    {
+    if let Some(unit) = first {
         unit.run_once.clone_from(&guess.run_once);
     }
 }
@@ -258,15 +281,18 @@ fn learn(unit: &mut Unit, guessed: &[Unit]) {
     let Some(guess) = same else { return };
     unit.slow |= guess.slow;
     unit.web = unit.web.max(guess.web);
-    if unit.port.is_none() {
-        unit.port = guess.port.map(|port| super::proposal::Port {
-            setting: super::proposal::PortSetting::Fixed,
-            ..port
+    let Some(known) = guess.port else { return };
+    if unit.port.is_none_or(|port| !port.sure) {
+        unit.port = Some(Port {
+            setting: PortSetting::Fixed,
+            sure: true,
+            ..known
         });
-        for (name, value) in &guess.env {
-            if name == "PORT" && !command.contains("PORT=") {
-                unit.env.push((name.clone(), value.clone()));
-            }
+        let told = unit.env.iter().any(|(name, _)| name == "PORT")
+            || guess.env.iter().any(|(name, _)| name == "PORT");
+        unit.env.retain(|(name, _)| name != "PORT");
+        if told && !command.contains("PORT=") {
+            unit.env.push(("PORT".to_owned(), known.number.to_string()));
         }
     }
 }
@@ -320,7 +346,7 @@ fn apply_built(
             unit.cwd = (!built.directory.is_empty()).then(|| built.directory.clone());
             let port = stacks::port_in_command(command).or(built.port);
             if let Some(port) = port {
-                unit = unit.port(port, super::proposal::PortSetting::Fixed, true).web(40);
+                unit = unit.port(port, PortSetting::Fixed, true).web(40);
             }
             proposal.units.push(unit);
             leftovers.push(proposal);
@@ -347,9 +373,9 @@ fn forward(units: &mut [Unit], forwarded: &[u16]) {
     if let [unit] = services.as_mut_slice()
         && unit.port.is_none_or(|port| !port.sure)
     {
-        unit.port = Some(super::proposal::Port {
+        unit.port = Some(Port {
             number: first,
-            setting: super::proposal::PortSetting::Fixed,
+            setting: PortSetting::Fixed,
             sure: true,
         });
         unit.web = 100;

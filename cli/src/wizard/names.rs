@@ -3,7 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::proposal::{Proposal, Role, Unit};
-use super::stacks::monorepo::ROOT_INSTALL;
+
+/// Stands for the root's install tasks in the needs of something else.
+pub(crate) const ROOT_INSTALL: &str = "\0root-install";
+/// Stands for the task that brings tools, should there be one.
+pub(crate) const TOOLS: &str = "\0tools";
 
 /// Longest name that is given; the file allows 63.
 const LONGEST: usize = 50;
@@ -17,6 +21,7 @@ pub(crate) fn settle(proposals: Vec<Proposal>) -> Vec<Unit> {
     let mut everywhere: HashMap<String, String> = HashMap::new();
     for proposal in proposals {
         let prefix = fit(proposal.directory.rsplit('/').next().unwrap_or_default());
+        let kind = kind(&proposal.found);
         let mut own: HashMap<String, String> = HashMap::new();
         let start = units.len();
         for mut unit in proposal.units {
@@ -24,10 +29,16 @@ pub(crate) fn settle(proposals: Vec<Proposal>) -> Vec<Unit> {
             // In a directory of its own a service is best known by that directory.
             let preferred = match (proposal.directory.is_empty(), unit.role) {
                 (false, Role::Run) if matches!(wanted.as_str(), "web" | "app") => prefix.clone(),
+                (false, _) if wanted == prefix => wanted,
                 (false, _) => format!("{wanted}-{prefix}"),
                 (true, _) => wanted,
             };
-            let name = unique(&preferred, &taken);
+            // Two stacks in one directory are told apart by what they are.
+            let name = if taken.contains(&preferred) {
+                unique(&format!("{preferred}-{kind}"), &taken)
+            } else {
+                preferred
+            };
             taken.insert(name.clone());
             own.entry(unit.name.clone()).or_insert_with(|| name.clone());
             everywhere
@@ -36,6 +47,7 @@ pub(crate) fn settle(proposals: Vec<Proposal>) -> Vec<Unit> {
             if unit.role == Role::Install && proposal.directory.is_empty() {
                 root_installs.push(name.clone());
             }
+            unit.web = by_name(unit.web, &name);
             unit.name = name;
             units.push(unit);
         }
@@ -62,6 +74,9 @@ fn break_cycles(units: &mut [Unit]) {
     let mut kept: Vec<Vec<usize>> = vec![Vec::new(); units.len()];
     for (start, unit) in units.iter_mut().enumerate() {
         unit.needs.retain(|need| {
+            if need == TOOLS {
+                return true;
+            }
             let Some(&target) = index.get(need) else {
                 return false;
             };
@@ -89,7 +104,9 @@ fn resolve(
     for unit in units {
         let mut needs: Vec<String> = Vec::new();
         for need in std::mem::take(&mut unit.needs) {
-            let named: Vec<String> = if need == ROOT_INSTALL {
+            let named: Vec<String> = if need == TOOLS || need == ROOT_INSTALL && root_installs.is_empty() {
+                vec![TOOLS.to_owned()]
+            } else if need == ROOT_INSTALL {
                 root_installs.to_vec()
             } else if taken.contains(&need) {
                 vec![need]
@@ -103,6 +120,32 @@ fn resolve(
             }
         }
         unit.needs = needs;
+    }
+}
+
+/// A short word for what was found: `node` for `Node.js (npm, Vite)`.
+fn kind(found: &str) -> String {
+    let word: String = found
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_lowercase();
+    if word.is_empty() { "2".to_owned() } else { word }
+}
+
+/// Of two that are equally likely the web service, names decide.
+fn by_name(web: u8, name: &str) -> u8 {
+    const FOR: &[&str] = &["web", "www", "frontend", "front", "client", "site", "ui", "app"];
+    const AGAINST: &[&str] = &["admin", "api", "backend", "server", "docs", "storybook", "worker"];
+    let says = |words: &[&str]| {
+        name.split(['-', '_'])
+            .any(|part| words.contains(&part.to_lowercase().as_str()))
+    };
+    match web {
+        0 => 0,
+        _ if says(AGAINST) => web.saturating_sub(5).max(1),
+        _ if says(FOR) => web.saturating_add(5),
+        other => other,
     }
 }
 

@@ -13,7 +13,11 @@ pub(crate) fn settle(plan: &mut Plan) {
             owners.entry(port.number).or_insert_with(|| unit.name.clone());
         }
     }
-    for unit in &mut plan.units {
+    // What is likeliest looked at in a browser has the port that people expect.
+    let mut order: Vec<usize> = (0..plan.units.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(plan.units[index].web));
+    for index in order {
+        let unit = &mut plan.units[index];
         let Some(port) = &mut unit.port else { continue };
         if !port.sure {
             unit.comment.push(format!(

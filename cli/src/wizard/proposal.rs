@@ -29,6 +29,8 @@ pub(crate) enum Run {
 /// When a task is passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RunOnce {
+    /// It has succeeded in this box before.
+    Done,
     /// Globs of inputs and paths that the task makes, from the project's root.
     Files {
         inputs: Vec<String>,
@@ -146,6 +148,11 @@ impl Unit {
         self
     }
 
+    pub(crate) fn once_done(mut self) -> Self {
+        self.run_once = Some(RunOnce::Done);
+        self
+    }
+
     pub(crate) fn once_checked(mut self, check: &str) -> Self {
         self.run_once = Some(RunOnce::Check(check.to_owned()));
         self
@@ -207,6 +214,8 @@ pub(crate) struct Proposal {
     pub(crate) tools: Vec<Tool>,
     /// What has no counterpart, or what the user should know.
     pub(crate) notes: Vec<String>,
+    /// Whether somebody wrote it down, so that it may use any tool of the project.
+    pub(crate) explicit: bool,
 }
 
 impl Proposal {

@@ -1,12 +1,20 @@
 //! One task for the programs that agentbox's base image lacks.
 
-use super::proposal::{Role, Run, Tool, Unit};
+use super::names::TOOLS;
+use super::proposal::{Role, Tool, Unit};
 
-/// Adds the task, and makes everything that nothing else comes before need it.
+/// Adds the task, and puts its name where a need stands for it.
 pub(crate) fn add(units: &mut Vec<Unit>, mut tools: Vec<Tool>) {
     tools.sort();
     tools.dedup();
-    if tools.is_empty() || !units.iter().any(is_command) {
+    if tools.is_empty()
+        || !units
+            .iter()
+            .any(|unit| unit.needs.iter().any(|need| need == TOOLS))
+    {
+        for unit in units {
+            unit.needs.retain(|need| need != TOOLS);
+        }
         return;
     }
     let mut packages: Vec<&str> = tools
@@ -41,15 +49,10 @@ pub(crate) fn add(units: &mut Vec<Unit>, mut tools: Vec<Tool>) {
         })
         .find(|name| !units.iter().any(|unit| unit.name == *name))
         .unwrap_or_else(|| "tools".to_owned());
-    for unit in units.iter_mut().filter(|unit| is_command(unit)) {
-        if unit.needs.is_empty() {
-            unit.needs.push(name.clone());
+    for need in units.iter_mut().flat_map(|unit| unit.needs.iter_mut()) {
+        if need == TOOLS {
+            need.clone_from(&name);
         }
     }
     units.insert(0, Unit { name, ..task });
-}
-
-/// Whether a unit runs in the box itself.
-fn is_command(unit: &Unit) -> bool {
-    !matches!(unit.run, Run::Image { .. })
 }

@@ -28,8 +28,11 @@ const EMPTY: &str = "\
 pub(crate) fn render(plan: &Plan) -> String {
     let mut text = schema::modeline(schema::URL).trim_end().to_owned();
     text.push('\n');
-    for note in &plan.notes {
-        comment(&mut text, "", note);
+    if !plan.notes.is_empty() {
+        text.push_str("# To look at:\n");
+        for note in &plan.notes {
+            comment(&mut text, "", &format!("- {note}"));
+        }
     }
     if plan.units.is_empty() && plan.carry.is_empty() {
         text.push_str(EMPTY);
@@ -108,6 +111,7 @@ fn render_unit(text: &mut String, unit: &Unit) {
 fn render_rest(text: &mut String, unit: &Unit) {
     match &unit.run_once {
         None => {}
+        Some(RunOnce::Done) => text.push_str("    run_once: true\n"),
         Some(RunOnce::Check(check)) => {
             let _ = writeln!(text, "    run_once:\n      check: {}", plain_or_quoted(check));
         }

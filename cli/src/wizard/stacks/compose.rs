@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::super::look::Part;
 use super::super::proposal::{PortSetting, Proposal, Role, Run, Unit};
-use super::compose_value::{self as value, Binding, Variables};
+use super::compose_value::{self as value, Binding, Host, Variables};
 use super::scalar;
 
 /// Names under which a compose file is looked for, in Compose's own order.
@@ -102,13 +102,17 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
             services.len()
         ));
     }
-    let names: Vec<&str> = services.keys().map(String::as_str).collect();
+    let hosts: Vec<Host> = services
+        .iter()
+        .take(LIMIT)
+        .map(|(name, service)| Host::new(name, &published(service).0))
+        .collect();
     for (name, service) in services.iter().take(LIMIT) {
         let Some(service) = service.as_object() else {
             continue;
         };
         let mut variables = Variables::default();
-        let env = value::environment(service.get("environment"), &names, &mut variables);
+        let env = value::environment(service.get("environment"), &hosts, &mut variables);
         let needs = value::names(service.get("depends_on"));
         if service.contains_key("build") || !service.contains_key("image") {
             built.push(Built {
@@ -164,14 +168,8 @@ fn container(
         return None;
     }
     let known = known_port(&image);
-    let mut bindings = value::bindings(service.get("ports"));
-    let mut comment = Vec::new();
-    if bindings.is_empty()
-        && let Some(port) = value::first_port(service.get("expose")).or(known)
-    {
-        bindings.push(Binding::same(port));
-        comment.push("Published, so that the other units reach it at localhost.".to_owned());
-    }
+    let (bindings, is_ours) = published(&Value::Object(service.clone()));
+    let comment = is_ours.then(|| "Published, so that the other units reach it at localhost.".to_owned());
     let mut unit = Unit::new(
         name,
         Role::Backing,
@@ -181,7 +179,7 @@ fn container(
             args: value::words(service.get("command")),
         },
     );
-    unit.comment = comment;
+    unit.comment.extend(comment);
     unit.env = env;
     unit.needs = needs;
     if let Some(binding) = bindings.iter().find(|binding| binding.outside.is_some()) {
@@ -221,6 +219,19 @@ fn container(
         ));
     }
     Some(unit)
+}
+
+/// The ports of a service with an image, and whether it is the wizard that publishes them.
+fn published(service: &Value) -> (Vec<Binding>, bool) {
+    let bindings = value::bindings(service.get("ports"));
+    let Some(image) = service["image"].as_str().filter(|_| bindings.is_empty()) else {
+        return (bindings, false);
+    };
+    let image = Variables::default().fill(image);
+    let port = value::first_port(service.get("expose")).or(known_port(&image));
+    let bindings: Vec<Binding> = port.map(Binding::same).into_iter().collect();
+    let is_ours = !bindings.is_empty();
+    (bindings, is_ours)
 }
 
 /// A check by curl or wget becomes a probe of the same URL; any other one of the port.

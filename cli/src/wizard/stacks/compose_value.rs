@@ -35,7 +35,8 @@ impl Binding {
         let mut fields = ports.rsplit(':');
         let inside = fields.next()?;
         let is_range = |field: &str| {
-            !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+            field.starts_with(|first: char| first.is_ascii_digit())
+                && field.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
         };
         if !is_range(inside) {
             return None;
@@ -118,10 +119,60 @@ pub(crate) fn words(value: Option<&Value>) -> Vec<String> {
     words.iter().map(|word| Variables::default().fill(word)).collect()
 }
 
+/// A service as others name it: in a box it is at localhost, on the port that it is published on.
+#[derive(Debug)]
+pub(crate) struct Host {
+    whole: Option<Regex>,
+    in_url: Option<Regex>,
+    outside: BTreeMap<u16, u16>,
+}
+
+impl Host {
+    /// The host of a service with these ports.
+    pub(crate) fn new(name: &str, bindings: &[Binding]) -> Self {
+        let name = regex::escape(name);
+        Self {
+            whole: Regex::new(&format!(r"^{name}(:\d+)?$")).ok(),
+            in_url: Regex::new(&format!(
+                r"(?P<before>//|@){name}(?P<port>:\d+)?(?P<after>$|[/?,])"
+            ))
+            .ok(),
+            outside: bindings
+                .iter()
+                .filter_map(|binding| Some((binding.inside?, binding.outside?)))
+                .collect(),
+        }
+    }
+
+    fn port(&self, port: Option<&str>) -> String {
+        let Some(text) = port else { return String::new() };
+        let inside: Option<u16> = text[1..].parse().ok();
+        match inside.and_then(|inside| self.outside.get(&inside)) {
+            Some(outside) => format!(":{outside}"),
+            None => text.to_owned(),
+        }
+    }
+
+    fn replace(&self, value: &str) -> String {
+        if let Some(found) = self.whole.as_ref().and_then(|pattern| pattern.captures(value)) {
+            return format!("localhost{}", self.port(found.get(1).map(|port| port.as_str())));
+        }
+        let Some(pattern) = &self.in_url else {
+            return value.to_owned();
+        };
+        pattern
+            .replace_all(value, |found: &Captures<'_>| {
+                let port = self.port(found.name("port").map(|port| port.as_str()));
+                format!("{}localhost{port}{}", &found["before"], &found["after"])
+            })
+            .into_owned()
+    }
+}
+
 /// `environment`: a mapping or a list of `NAME=value`. Other services are at localhost in a box.
 pub(crate) fn environment(
     value: Option<&Value>,
-    services: &[&str],
+    hosts: &[Host],
     variables: &mut Variables,
 ) -> Vec<(String, String)> {
     let pairs: Vec<(String, String)> = match value {
@@ -144,35 +195,12 @@ pub(crate) fn environment(
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
             continue;
         }
-        let value = at_localhost(&variables.fill(&value), services);
+        let filled = variables.fill(&value);
+        let value = hosts.iter().fold(filled, |value, host| host.replace(&value));
         found.retain(|(other, _)| *other != name);
         found.push((name, value));
     }
     found
-}
-
-/// Replaces names of services where they stand for a host.
-fn at_localhost(value: &str, services: &[&str]) -> String {
-    if services.contains(&value) {
-        return "localhost".to_owned();
-    }
-    let mut value = value.to_owned();
-    for service in services {
-        for before in ["//", "@"] {
-            for after in [":", "/"] {
-                value = value.replace(
-                    &format!("{before}{service}{after}"),
-                    &format!("{before}localhost{after}"),
-                );
-            }
-        }
-        if let Some(port) = value.strip_prefix(&format!("{service}:"))
-            && port.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            value = format!("localhost:{port}");
-        }
-    }
-    value
 }
 
 /// The URL that a check asks for, with the port it has outside of the container.
@@ -282,11 +310,14 @@ mod tests {
                 "K=$$5 ${MISSING}",
                 "R=cache:6379"
             ])),
-            &["db", "cache"],
+            &[
+                Host::new("db", &bindings(Some(&serde_json::json!(["5433:5432"])))),
+                Host::new("cache", &[]),
+            ],
             &mut variables,
         );
         let expected: Vec<(String, String)> = [
-            ("URL", "postgres://me:x@localhost:5432/app"),
+            ("URL", "postgres://me:x@localhost:5433/app"),
             ("H", "localhost"),
             ("K", "$5 "),
             ("R", "localhost:6379"),

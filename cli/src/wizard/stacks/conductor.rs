@@ -25,7 +25,7 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
             ));
         }
         proposal.units.push(with_variables(
-            Unit::task("setup", Role::Install, command.clone()),
+            Unit::task("setup", Role::Install, command.clone()).once_done(),
             &command,
         ));
     }

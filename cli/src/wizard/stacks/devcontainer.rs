@@ -35,6 +35,9 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<u16>)> {
             let mut task = Unit::task(name, role, command.clone()).comment(format!("{key} of {file}."));
             task.needs.extend(before.clone());
             task.env.clone_from(&environment);
+            if role == Role::Install {
+                task = task.once_done();
+            }
             proposal.units.push(task);
         }
         needs = commands.last().map(|(name, _)| name.clone());

@@ -21,9 +21,10 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
     let mut proposal = Proposal::new(file, part.path);
     let install = has(INSTALLS);
     if let Some(name) = install {
-        proposal
-            .units
-            .push(Unit::task("install", Role::Install, format!("make {name}")));
+        proposal.units.push(
+            Unit::task("install", Role::Install, format!("make {name}"))
+                .once(vec![file.to_owned()], Vec::new()),
+        );
     }
     if let Some(name) = has(SERVERS) {
         let recipe = targets

@@ -27,12 +27,14 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use self::node_manager::Manager;
 use super::look::Part;
 use super::proposal::{Proposal, Unit};
 
-/// What the manifests in a directory imply, in the order in which the units should come.
-pub(crate) fn guesses(part: Part<'_>) -> Vec<Proposal> {
-    let stacks: [fn(Part<'_>) -> Option<Proposal>; 8] = [
+/// What the manifests in a directory imply, in the order in which the units should come. A member of a JavaScript
+/// workspace has the package manager of that.
+pub(crate) fn guesses(part: Part<'_>, workspace: Option<Manager>) -> Vec<Proposal> {
+    let stacks: [fn(Part<'_>) -> Option<Proposal>; 7] = [
         python::propose,
         ruby::propose,
         php::propose,
@@ -40,9 +42,9 @@ pub(crate) fn guesses(part: Part<'_>) -> Vec<Proposal> {
         java::propose,
         go::propose,
         rust::propose,
-        node::propose,
     ];
     let mut proposals: Vec<Proposal> = stacks.iter().filter_map(|stack| stack(part)).collect();
+    proposals.extend(node::propose(part, workspace));
     for proposal in &mut proposals {
         for unit in &mut proposal.units {
             settle(unit, part);
@@ -98,6 +100,10 @@ pub(crate) fn command_text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Array(words) => {
+            words
+                .first()
+                .and_then(scalar)
+                .filter(|program| is_command(program))?;
             let words: Vec<String> = words
                 .iter()
                 .filter_map(scalar)
@@ -137,7 +143,7 @@ pub(crate) fn is_simple(command: &str) -> bool {
 pub(crate) fn port_in_command(command: &str) -> Option<u16> {
     static PORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
-            r#"(?:^|\s)(?:(?:--?(?:port|http-port|server-port)(?:[= ]\s*)|-p[ =]?|PORT=|-Dserver\.port=)"?|(?:\S*\s+)*?(?:-b|--bind|-l|--listen|--addr|-S|runserver)[ =]?(?:\[?[0-9A-Za-z.:]*\]?:)?)(\d{2,5})(?:$|[\s"';])"#,
+            r#"(?:^|\s)(?:http\.server(?:\s+(?:-b|--bind)\s+\S+)?\s+|(?:--?(?:port|http-port|server-port)(?:[= ]\s*)|-p[ =]?|PORT=|-Dserver\.port=)"?|(?:\S*\s+)*?(?:-b|--bind|-l|--listen|--addr|-S|runserver)[ =]?(?:\[?[0-9A-Za-z.:]*\]?:)?)(\d{2,5})(?:$|[\s"';])"#,
         )
         .ok()
     });
@@ -150,6 +156,7 @@ fn port_in_source(source: &str) -> Option<u16> {
         Regex::new(
             r#"(?x)
             (?: [Pp][Oo][Rr][Tt]["'\])]* \s* (?:\|\||\?\?|,|:=|=|:|\)\s*,) \s* (?:Number\(|int\()?["']?:?
+              | \(\s* ["'][\w.]*["'] \s*,\s*
               | listen\( \s* ["']? (?:[0-9.]+|localhost)? :?
               | ["'\ ](?:127\.0\.0\.1|0\.0\.0\.0|localhost|\[::\]|\[::1\])?:
               | \[\s*(?:127,\s*0,\s*0,\s*1|0,\s*0,\s*0,\s*0)\s*\]\s*,\s*
@@ -195,6 +202,8 @@ mod tests {
             ("bundle exec puma -p ${PORT:-3000}", None),
             ("docker run -p 99999:80 x", None),
             ("sleep 3000", None),
+            ("python3 -m http.server 8001", Some(8001)),
+            ("python3 -m http.server --bind 127.0.0.1 8200", Some(8200)),
             ("mkdir -p 2024", Some(2024)),
         ] {
             assert_eq!(port_in_command(command), port, "{command}");
@@ -212,6 +221,7 @@ mod tests {
             ("SocketAddr::from(([127, 0, 0, 1], 3200))", Some(3200)),
             ("app.run(host='0.0.0.0', port=5050)", Some(5050)),
             ("port = int(os.environ.get('PORT', 8123))", Some(8123)),
+            ("HTTPServer((\"127.0.0.1\", 8124), Handler)", Some(8124)),
             ("// listen(9999)\nlet year = 2024;", None),
         ] {
             assert_eq!(port_in_source(source), port, "{source}");

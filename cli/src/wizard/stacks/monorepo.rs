@@ -3,13 +3,18 @@
 use serde_json::Value;
 
 use super::super::look::{Look, Part};
+use super::super::names::ROOT_INSTALL;
 use super::super::proposal::{Proposal, Role};
+use super::node_manager::Manager;
 use super::{guesses, node};
 
 /// What the directories below the root imply. Members of a JavaScript workspace are installed by the root.
 pub(crate) fn propose(look: &Look) -> Vec<Proposal> {
     let root = look.root();
-    let members = members(look);
+    let (members, excluded) = members(look);
+    let manifest = root.json("package.json").unwrap_or(Value::Null);
+    // One manager installs and runs the whole workspace.
+    let manager = (!members.is_empty()).then(|| Manager::of(root, &manifest).0);
     let mut proposals = Vec::new();
     let mut taken: Vec<&str> = Vec::new();
     for part in look.directories() {
@@ -25,7 +30,10 @@ pub(crate) fn propose(look: &Look) -> Vec<Proposal> {
         if depth > 1 && !is_member {
             continue;
         }
-        let found = guesses(part);
+        if excluded.contains(&part.path) {
+            continue;
+        }
+        let found = guesses(part, manager.filter(|_| is_member));
         if !found.is_empty() {
             taken.push(part.path);
         }
@@ -80,8 +88,8 @@ fn is_shared_source(root: Part<'_>, part: Part<'_>, proposal: &Proposal) -> bool
     (is_python && root_is_python) || (!is_python && root_is_php) || in_source
 }
 
-/// The directories that the root's package manager installs.
-fn members(look: &Look) -> Vec<Part<'_>> {
+/// The directories that the root's package manager installs, and those it is told to leave alone.
+fn members(look: &Look) -> (Vec<Part<'_>>, Vec<&str>) {
     let root = look.root();
     let manifest = root.json("package.json").unwrap_or(Value::Null);
     let workspaces = &manifest["workspaces"];
@@ -95,15 +103,17 @@ fn members(look: &Look) -> Vec<Part<'_>> {
         .and_then(|file| file["packages"].as_array().cloned());
     let patterns: Vec<Value> = pnpm.or(listed).unwrap_or_default();
     let mut members: Vec<Part<'_>> = Vec::new();
+    let mut all_excluded: Vec<&str> = Vec::new();
     for pattern in patterns.iter().filter_map(Value::as_str) {
         if let Some(excluded) = pattern.strip_prefix('!') {
             let excluded: Vec<&str> = matching(root, excluded).iter().map(|part| part.path).collect();
             members.retain(|member| !excluded.contains(&member.path));
+            all_excluded.extend(excluded);
         } else {
             members.extend(matching(root, pattern));
         }
     }
-    members
+    (members, all_excluded)
 }
 
 /// Directories below a part that a workspace pattern means: names, `*` within a name, `**` for any depth.
@@ -158,9 +168,6 @@ fn installed_by_root(proposal: &mut Proposal) {
         }
     }
 }
-
-/// Stands for the root's install task in the needs of a member.
-pub(crate) const ROOT_INSTALL: &str = "\0root-install";
 
 /// Whether the root's own service only starts those of its members.
 pub(crate) fn is_orchestrator(root: Part<'_>) -> bool {

@@ -61,9 +61,10 @@ const CONFIGURATIONS: &[&str] = &[
 ];
 
 /// What `package.json` implies.
-pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
+pub(crate) fn propose(part: Part<'_>, workspace: Option<Manager>) -> Option<Proposal> {
     let manifest = part.json("package.json").filter(Value::is_object)?;
-    let (manager, lock) = Manager::of(part, &manifest);
+    let (own, lock) = Manager::of(part, &manifest);
+    let manager = workspace.unwrap_or(own);
     let script = server_script(&manifest);
     let framework = script.and_then(|(_, text)| node_framework::of(&manifest, text));
     let mut details = vec![manager.name()];

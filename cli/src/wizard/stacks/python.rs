@@ -42,6 +42,8 @@ struct Environment {
     tools: Vec<Tool>,
     /// All text that says what is depended on, in lower case.
     requirements: String,
+    /// Whether anything says that this directory is a project.
+    is_described: bool,
 }
 
 /// What Python's manifests imply.
@@ -54,6 +56,7 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
         prefix: "",
         tools: Vec::new(),
         requirements: String::new(),
+        is_described: false,
     });
     let service = django(part, &environment)
         .or_else(|| asgi(part, &environment))
@@ -103,6 +106,7 @@ fn environment(part: Part<'_>) -> Option<Environment> {
             prefix,
             tools,
             requirements: requirements.clone(),
+            is_described: true,
         })
     };
     let task = |command: &str, input: &str| {
@@ -204,7 +208,7 @@ fn interpreter(environment: &Environment) -> String {
 }
 
 fn asgi(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Unit)> {
-    let (module, variable) = application(part, &["FastAPI(", "Starlette(", "Litestar("])?;
+    let (module, variable) = application(part, environment, &["FastAPI(", "Starlette(", "Litestar("])?;
     let uses = |name: &str| environment.requirements.contains(name);
     let prefix = if environment.prefix.is_empty() {
         "python3 -m ".to_owned()
@@ -233,7 +237,7 @@ fn asgi(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Unit
 }
 
 fn flask(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Unit)> {
-    let (module, variable) = application(part, &["Flask(", "Quart("])?;
+    let (module, variable) = application(part, environment, &["Flask(", "Quart("])?;
     let prefix = if environment.prefix.is_empty() {
         "python3 -m ".to_owned()
     } else {
@@ -285,9 +289,15 @@ fn plain(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Uni
 }
 
 /// The module and variable where one of these constructors is called.
-fn application(part: Part<'_>, constructors: &[&str]) -> Option<(&'static str, String)> {
+fn application(
+    part: Part<'_>,
+    environment: &Environment,
+    constructors: &[&str],
+) -> Option<(&'static str, String)> {
+    let is_package = environment.is_described;
     MODULES.iter().find_map(|(file, module)| {
-        let text = part.text(file)?;
+        // What lies below a directory that says nothing of Python is a project of its own.
+        let text = part.text(file).filter(|_| is_package || !file.contains('/'))?;
         let line = text
             .lines()
             .find(|line| constructors.iter().any(|constructor| line.contains(constructor)))?;
