@@ -16,10 +16,12 @@ pub mod images;
 pub mod process;
 pub mod project;
 pub mod sweep;
+pub mod terminal;
 pub mod test_box;
 pub mod wait;
 
 pub use process::{Output, Running};
 pub use project::Project;
+pub use terminal::Terminal;
 pub use test_box::TestBox;
 pub use wait::{wait_for, wait_until};
