@@ -6,10 +6,10 @@
 //! compose ───────────────┘
 //! ```
 
+use super::built::{self, Programs};
 use super::look::Look;
 use super::names::{ROOT_INSTALL, TOOLS};
 use super::proposal::{Plan, Port, PortSetting, Proposal, Role, Unit};
-use super::stacks::compose::Built;
 use super::stacks::{self, compose, conductor, cursor, devcontainer, makefile, monorepo, procfile};
 use super::{names, ports, tools};
 
@@ -46,8 +46,9 @@ pub(crate) fn propose(look: &Look) -> Plan {
         forwarded = ports;
     }
     keep_the_first(&mut explicit);
-    let (composed, built) =
-        compose::propose(root).map_or((None, Vec::new()), |(proposal, built)| (Some(proposal), built));
+    let (composed, services) = compose::propose(root).map_or((None, Vec::new()), |(proposal, services)| {
+        (Some(proposal), services)
+    });
     if let Some(make) = makefile::propose(root) {
         fall_back_on_make(make, &mut guesses, &explicit);
     }
@@ -62,22 +63,17 @@ pub(crate) fn propose(look: &Look) -> Plan {
         .iter()
         .flat_map(|proposal| proposal.units.iter().map(|unit| unit.name.clone()))
         .collect();
-    let mut leftovers = Vec::new();
-    for built in &built {
-        apply_built(
-            built,
-            &mut guesses,
-            &mut explicit,
-            &backing,
-            &mut leftovers,
-            &mut plan.notes,
-        );
-    }
+    let mut programs = Programs {
+        guesses: &mut guesses,
+        explicit: &mut explicit,
+        backing: &backing,
+        notes: &mut plan.notes,
+    };
+    built::apply(&services, &mut programs);
     let mut proposals: Vec<Proposal> = Vec::new();
     proposals.extend(composed);
     proposals.extend(explicit);
     proposals.extend(guesses);
-    proposals.extend(leftovers);
     for proposal in &mut proposals {
         if proposal.units.len() > LARGEST {
             proposal.note(format!(
@@ -103,6 +99,12 @@ pub(crate) fn propose(look: &Look) -> Plan {
         }
     }
     plan.units = names::settle(proposals);
+    // As they run: installs, then what prepares. Services stay in the order in which they were described.
+    plan.units.sort_by_key(|unit| match unit.role {
+        Role::Install => 0,
+        Role::Prepare => 1,
+        Role::Run | Role::Backing => 2,
+    });
     tools::add(&mut plan.units, tools);
     forward(&mut plan.units, &forwarded);
     ports::settle(&mut plan);
@@ -169,9 +171,23 @@ fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
     for unit in units_of(explicit, Role::Run) {
         learn(unit, &guessed);
     }
+    let told: Vec<String> = explicit
+        .iter()
+        .flat_map(|proposal| proposal.units.iter().map(Unit::shown_command))
+        .collect();
     for guess in guesses.iter_mut() {
         let is_root = guess.directory.is_empty();
-        let is_replaced = |unit: &Unit| installs && is_root && unit.role == Role::Install;
+        let is_told = |unit: &Unit| {
+            unit.known_by
+                .iter()
+                .any(|part| told.iter().any(|command| command.contains(part.as_str())))
+        };
+        let is_replaced = |unit: &Unit| match unit.role {
+            Role::Install => installs && is_root,
+            // The same migration twice.
+            Role::Prepare => is_root && is_told(unit),
+            Role::Run | Role::Backing => false,
+        };
         let replaced: Vec<String> = guess
             .units
             .iter()
@@ -186,6 +202,14 @@ fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
                 ROOT_INSTALL.clone_into(need);
             }
         }
+    }
+    let entrance = guesses
+        .iter()
+        .filter(|guess| guess.directory.is_empty() && !installs)
+        .find_map(|guess| guess.enter);
+    if let Some(prefix) = entrance {
+        let units = explicit.iter_mut().flat_map(|proposal| proposal.units.iter_mut());
+        units.for_each(|unit| unit.enter(prefix));
     }
     guesses.retain(|guess| !guess.units.is_empty());
     order(explicit, guesses);
@@ -229,10 +253,8 @@ fn order(explicit: &mut [Proposal], guesses: &mut [Proposal]) {
     }
 }
 
-/// What prepares needs the install itself, so that need goes.
 fn come_after<'name>(unit: &mut Unit, names: impl Iterator<Item = &'name String>) {
     for name in names {
-        unit.needs.retain(|need| need != ROOT_INSTALL);
         if !unit.needs.contains(name) {
             unit.needs.push(name.clone());
         }
@@ -294,67 +316,6 @@ fn learn(unit: &mut Unit, guessed: &[Unit]) {
         if told && !command.contains("PORT=") {
             unit.env.push(("PORT".to_owned(), known.number.to_string()));
         }
-    }
-}
-
-/// Gives a program of the project what a compose file says about the service that is built from it.
-fn apply_built(
-    built: &Built,
-    guesses: &mut [Proposal],
-    explicit: &mut [Proposal],
-    backing: &[String],
-    leftovers: &mut Vec<Proposal>,
-    notes: &mut Vec<String>,
-) {
-    let needs: Vec<String> = built
-        .needs
-        .iter()
-        .filter(|need| backing.contains(need))
-        .cloned()
-        .collect();
-    let is_here = |proposal: &&mut Proposal| proposal.directory == built.directory;
-    let mut units: Vec<&mut Unit> = guesses
-        .iter_mut()
-        .chain(explicit.iter_mut())
-        .filter(is_here)
-        .flat_map(|proposal| proposal.units.iter_mut())
-        // A migration needs the database and its address as much as the server does.
-        .filter(|unit| matches!(unit.role, Role::Run | Role::Prepare))
-        .collect();
-    if units.iter().any(|unit| unit.role == Role::Run) {
-        for unit in &mut units {
-            for (name, value) in &built.env {
-                if !unit.env.iter().any(|(other, _)| other == name) {
-                    unit.env.push((name.clone(), value.clone()));
-                }
-            }
-            for need in &needs {
-                if !unit.needs.contains(need) {
-                    unit.needs.push(need.clone());
-                }
-            }
-        }
-        return;
-    }
-    match &built.command {
-        Some(command) => {
-            let mut proposal = Proposal::new(format!("compose service {}", built.name), &built.directory);
-            let mut unit = Unit::service(&built.name, command.clone());
-            unit.comment.push("Built from an image in the compose file; here it runs by itself.".to_owned());
-            unit.env.clone_from(&built.env);
-            unit.needs = needs;
-            unit.cwd = (!built.directory.is_empty()).then(|| built.directory.clone());
-            let port = stacks::port_in_command(command).or(built.port);
-            if let Some(port) = port {
-                unit = unit.port(port, PortSetting::Fixed, true).web(40);
-            }
-            proposal.units.push(unit);
-            leftovers.push(proposal);
-        }
-        None => notes.push(format!(
-            "no counterpart for compose service {}, which is built by a Dockerfile: add a service that runs it",
-            built.name
-        )),
     }
 }
 

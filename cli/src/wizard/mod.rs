@@ -7,6 +7,7 @@
 //! ```
 
 mod ask;
+mod built;
 mod env_files;
 mod file;
 mod look;

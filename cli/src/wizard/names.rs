@@ -61,6 +61,7 @@ pub(crate) fn settle(proposals: Vec<Proposal>) -> Vec<Unit> {
     }
     resolve(&mut units, &taken, &everywhere, &root_installs);
     break_cycles(&mut units);
+    shorten(&mut units);
     units
 }
 
@@ -120,6 +121,35 @@ fn resolve(
             }
         }
         unit.needs = needs;
+    }
+}
+
+/// Takes out needs on tasks that another need of the same unit has: the file is for a person.
+fn shorten(units: &mut [Unit]) {
+    let needs: HashMap<String, Vec<String>> = units
+        .iter()
+        .map(|unit| (unit.name.clone(), unit.needs.clone()))
+        .collect();
+    let tasks: HashSet<String> = units
+        .iter()
+        .filter(|unit| unit.is_task())
+        .map(|unit| unit.name.clone())
+        .collect();
+    for unit in units {
+        let own = unit.needs.clone();
+        unit.needs.retain(|need| {
+            let mut seen: HashSet<&String> = HashSet::new();
+            let mut next: Vec<&String> = own.iter().filter(|other| *other != need).collect();
+            while let Some(at) = next.pop() {
+                if let Some(further) = needs.get(at).filter(|_| seen.insert(at)) {
+                    next.extend(further);
+                }
+            }
+            let is_implied = needs
+                .iter()
+                .any(|(name, further)| seen.contains(name) && further.contains(need));
+            !(is_implied && tasks.contains(need))
+        });
     }
 }
 

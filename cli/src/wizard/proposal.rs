@@ -182,6 +182,17 @@ impl Unit {
         self
     }
 
+    /// Makes a command that others wrote find what was installed.
+    pub(crate) fn enter(&mut self, prefix: &str) {
+        if let Run::Shell(command) = &mut self.run
+            && !["uv run", "poetry run", "pipenv run", ".venv"]
+                .iter()
+                .any(|own| command.contains(own))
+        {
+            command.insert_str(0, prefix);
+        }
+    }
+
     /// What it runs, as one line for a person.
     pub(crate) fn shown_command(&self) -> String {
         match &self.run {
@@ -214,6 +225,8 @@ pub(crate) struct Proposal {
     pub(crate) tools: Vec<Tool>,
     /// What has no counterpart, or what the user should know.
     pub(crate) notes: Vec<String>,
+    /// What comes before a command that was not written for this, so that it finds what was installed.
+    pub(crate) enter: Option<&'static str>,
     /// Whether somebody wrote it down, so that it may use any tool of the project.
     pub(crate) explicit: bool,
 }

@@ -78,6 +78,8 @@ pub(crate) struct Built {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) needs: Vec<String>,
     pub(crate) command: Option<String>,
+    /// Whether others wait for its successful end, so that it is a task.
+    pub(crate) one_off: bool,
     /// The port it listens on in its container.
     pub(crate) port: Option<u16>,
 }
@@ -107,6 +109,7 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
         .take(LIMIT)
         .map(|(name, service)| Host::new(name, &published(service).0))
         .collect();
+    let one_offs = one_offs(services);
     for (name, service) in services.iter().take(LIMIT) {
         let Some(service) = service.as_object() else {
             continue;
@@ -120,6 +123,7 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
                 directory: context(service),
                 env,
                 needs,
+                one_off: one_offs.contains(&name.as_str()),
                 command: service.get("command").and_then(super::command_text),
                 port: value::bindings(service.get("ports"))
                     .first()
@@ -219,6 +223,17 @@ fn container(
         ));
     }
     Some(unit)
+}
+
+/// Services whose successful end others wait for.
+fn one_offs(services: &Map<String, Value>) -> Vec<&str> {
+    services
+        .values()
+        .filter_map(|service| service.get("depends_on")?.as_object())
+        .flatten()
+        .filter(|(_, condition)| condition["condition"] == "service_completed_successfully")
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 /// The ports of a service with an image, and whether it is the wizard that publishes them.

@@ -43,7 +43,9 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
     let mut before = "install";
     if uses("ecto_sql") || uses("phoenix_ecto") {
         proposal.units.push(
-            Unit::task("database", Role::Prepare, "mix do ecto.create, ecto.migrate").needs(&["install"]),
+            Unit::task("database", Role::Prepare, "mix do ecto.create, ecto.migrate")
+                .known_by(&["ecto.migrate"])
+                .needs(&["install"]),
         );
         before = "database";
     }

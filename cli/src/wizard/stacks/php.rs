@@ -81,9 +81,11 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
             );
             needs = &["configure"];
         }
-        proposal
-            .units
-            .push(Unit::task("migrate", Role::Prepare, "php artisan migrate --force").needs(needs));
+        proposal.units.push(
+            Unit::task("migrate", Role::Prepare, "php artisan migrate --force")
+                .known_by(&["artisan migrate"])
+                .needs(needs),
+        );
         proposal.units.push(
             Unit::service("web", "php artisan serve --host=127.0.0.1 --port=8000")
                 .needs(&["migrate"])

@@ -72,12 +72,15 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
     let installs = environment.install.is_some();
     proposal.units.extend(environment.install);
     proposal.tools = environment.tools;
+    proposal.enter = installs.then_some(". .venv/bin/activate && ");
     let install: &[&str] = if installs { &["install"] } else { &[] };
     if let Some((framework, service)) = service {
         if framework == "Django" {
-            proposal
-                .units
-                .push(Unit::task("migrate", Role::Prepare, migrate).needs(install));
+            proposal.units.push(
+                Unit::task("migrate", Role::Prepare, migrate)
+                    .known_by(&["manage.py migrate"])
+                    .needs(install),
+            );
             proposal.units.push(service.needs(&["migrate"]));
         } else {
             proposal.units.push(service.needs(install));
@@ -245,7 +248,7 @@ fn flask(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Uni
     };
     // A function that makes the application is found by the module's name alone.
     let target = if variable == "create_app" {
-        module.to_owned()
+        module.clone()
     } else {
         format!("{module}:{variable}")
     };
@@ -288,16 +291,46 @@ fn plain(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Uni
     Some(("a server of its own", service))
 }
 
+/// Modules of the packages in a directory, or in its `src`, by their files.
+fn packages<'look>(part: Part<'look>) -> impl Iterator<Item = (String, String)> + use<'look> {
+    let in_source = part.children().filter(|child| child.name() == "src");
+    let all = part
+        .children()
+        .chain(in_source.flat_map(|source| source.children()));
+    let is_name = |name: &str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    all.filter(move |package| is_name(package.name()) && package.has("__init__.py"))
+        .flat_map(move |package| {
+            let below = package
+                .path
+                .strip_prefix(part.path)
+                .unwrap_or(package.path)
+                .trim_start_matches('/');
+            // An installed package is found by its own name, wherever its source lies.
+            let name = package.name();
+            [
+                ("__init__", name.to_owned()),
+                ("app", format!("{name}.app")),
+                ("main", format!("{name}.main")),
+                ("api", format!("{name}.api")),
+            ]
+            .map(|(file, module)| (format!("{below}/{file}.py"), module))
+        })
+}
+
 /// The module and variable where one of these constructors is called.
-fn application(
-    part: Part<'_>,
-    environment: &Environment,
-    constructors: &[&str],
-) -> Option<(&'static str, String)> {
+fn application(part: Part<'_>, environment: &Environment, constructors: &[&str]) -> Option<(String, String)> {
     let is_package = environment.is_described;
-    MODULES.iter().find_map(|(file, module)| {
+    let fixed = MODULES
+        .iter()
         // What lies below a directory that says nothing of Python is a project of its own.
-        let text = part.text(file).filter(|_| is_package || !file.contains('/'))?;
+        .filter(|(file, _)| is_package || !file.contains('/'))
+        .map(|(file, module)| ((*file).to_owned(), (*module).to_owned()));
+    let named = packages(part).filter(|_| is_package);
+    fixed.chain(named).find_map(|(file, module)| {
+        let text = part.text(&file)?;
         let line = text
             .lines()
             .find(|line| constructors.iter().any(|constructor| line.contains(constructor)))?;
@@ -310,8 +343,8 @@ fn application(
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             });
         match variable {
-            Some(variable) => Some((*module, variable.to_owned())),
-            None if text.contains("def create_app(") => Some((*module, "create_app".to_owned())),
+            Some(variable) => Some((module, variable.to_owned())),
+            None if text.contains("def create_app(") => Some((module, "create_app".to_owned())),
             None => None,
         }
     })

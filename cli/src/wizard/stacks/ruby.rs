@@ -43,7 +43,9 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
         let mut before = "install";
         if has_database {
             proposal.units.push(
-                Unit::task("database", Role::Prepare, "bundle exec rails db:prepare").needs(&["install"]),
+                Unit::task("database", Role::Prepare, "bundle exec rails db:prepare")
+                    .known_by(&["rails db:"])
+                    .needs(&["install"]),
             );
             before = "database";
         }
