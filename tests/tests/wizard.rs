@@ -19,9 +19,9 @@ const ENTER: &str = "\r";
 const CONTROL_C: &str = "\u{3}";
 
 const UNITS: &str = "Which of these should a box run?";
-const WEB: &str = "Which one is the box's web service?";
+const WEB: &str = "Which one is the box's web service";
 const ENV: &str = "Which should be copied into each box?";
-const WRITE: &str = "Write this to agentbox.yaml?";
+const WRITE: &str = "Write this to agentbox.yaml";
 
 /// A project of which every question is asked.
 fn asking(project: Project) -> Project {
@@ -171,7 +171,7 @@ fn an_edit_with_mistakes_is_shown_and_can_be_edited_on() {
     answer(&mut terminal, ENV, &[ENTER]);
     answer(&mut terminal, WRITE, &[DOWN, ENTER]);
     terminal.expect("unknown key \"servces\"");
-    answer(&mut terminal, "The file has mistakes.", &[ENTER]);
+    answer(&mut terminal, "The file has mistakes", &[ENTER]);
     answer(&mut terminal, WRITE, &[ENTER]);
     assert_eq!(terminal.finish(), 0, "{}", terminal.shown());
     assert_sane(&terminal);

@@ -81,6 +81,7 @@ fn is_env_file(name: &str) -> bool {
 /// A size as people read it.
 pub(crate) fn shown_size(bytes: u64) -> String {
     match bytes {
+        1 => "1 byte".to_owned(),
         0..1024 => format!("{bytes} bytes"),
         _ => format!("{} KiB", bytes.div_ceil(1024)),
     }

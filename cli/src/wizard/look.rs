@@ -355,11 +355,16 @@ impl<'look> Part<'look> {
         } else {
             format!("{}/", self.path)
         };
-        self.look.directories().filter(move |part| {
-            part.path
-                .strip_prefix(&prefix)
-                .is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
-        })
+        let look = self.look;
+        let below = look.entries.range(prefix.clone()..);
+        below
+            .map(move |(path, entry)| (path.strip_prefix(&prefix), path, entry))
+            .take_while(|(rest, ..)| rest.is_some())
+            .filter_map(move |(rest, path, entry)| {
+                let name = rest.filter(|name| !name.contains('/') && !name.starts_with('.'))?;
+                let is_directory = !name.is_empty() && *entry == Entry::Directory;
+                is_directory.then_some(Part { look, path })
+            })
     }
 }
 

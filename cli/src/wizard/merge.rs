@@ -90,6 +90,10 @@ pub(crate) fn propose(look: &Look) -> Plan {
         plan.found.push(format!("{}{place}", proposal.found));
         plan.notes.extend(proposal.notes.iter().cloned());
     }
+    proposals
+        .iter_mut()
+        .flat_map(|proposal| proposal.units.iter_mut())
+        .for_each(Unit::tidy);
     for proposal in &mut proposals {
         let wants_tools = proposal.explicit || !proposal.tools.is_empty();
         for unit in &mut proposal.units {

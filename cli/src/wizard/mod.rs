@@ -120,6 +120,17 @@ impl Proposed {
 
     /// Says what was found and what is proposed.
     pub fn describe(&self, context: &Context, root: &Path) {
+        self.describe_found(context, root);
+        if !self.is_empty() {
+            context.ui.status("proposed:");
+        }
+        for unit in &self.plan.units {
+            context.ui.status(&format!("  {}", ask::line(unit)));
+        }
+        self.describe_notes(context);
+    }
+
+    fn describe_found(&self, context: &Context, root: &Path) {
         let ui = &context.ui;
         let root = root.display().to_string();
         let root = one_line(&root);
@@ -132,13 +143,12 @@ impl Proposed {
             for found in &self.plan.found {
                 ui.status(&format!("  {}", one_line(found)));
             }
-            ui.status("proposed:");
-            for unit in &self.plan.units {
-                ui.status(&format!("  {}", ask::line(unit)));
-            }
         }
+    }
+
+    fn describe_notes(&self, context: &Context) {
         for note in &self.plan.notes {
-            ui.status(&format!("note: {}", one_line(note)));
+            context.ui.status(&format!("note: {}", one_line(note)));
         }
     }
 
@@ -147,7 +157,9 @@ impl Proposed {
     /// # Errors
     /// A file that cannot be written.
     pub fn ask(&self, context: &Context, project: &Project) -> Result<Outcome, Failure> {
-        self.describe(context, &project.root);
+        // The question lists the units.
+        self.describe_found(context, &project.root);
+        self.describe_notes(context);
         let mut person = person::AtTerminal::new(&context.ui)?;
         let (text, edited) = match ask::converse(&mut person, self.plan.clone(), &self.env_files) {
             Ok(Answer::Write { text, edited }) => (text, edited),

@@ -127,16 +127,22 @@ impl Person for AtTerminal<'_> {
         self.show(&format!(
             "{question}\n(space: on or off, enter: go on, escape: leave)"
         ));
-        self.ask(move |theme| {
+        let count = items.len();
+        let chosen = self.ask(move |theme| {
             MultiSelect::with_theme(theme)
                 .items_checked(items.into_iter().zip(checked))
                 .interact_opt()
-        })
+        })?;
+        if let Some(chosen) = &chosen {
+            self.show(&format!("{} of {count} chosen\n", chosen.len()));
+        }
+        Ok(chosen)
     }
 
     fn one(&mut self, question: &str, items: &[String], default: usize) -> Result<Option<usize>, Stopped> {
         let items = Self::items(items.iter().cloned());
-        let question = question.to_owned();
+        // The themes put a mark of their own after it.
+        let question = question.trim_end_matches(['?', '.']).to_owned();
         self.ask(move |theme| {
             Select::with_theme(theme)
                 .with_prompt(question)

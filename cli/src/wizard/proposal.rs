@@ -1,5 +1,7 @@
 //! What a stack proposes, and what all of them together come to.
 
+use std::collections::{HashMap, HashSet};
+
 /// What a unit is, beside its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -182,6 +184,15 @@ impl Unit {
         self
     }
 
+    /// Takes out what no process can be given: variables without a name, or given twice, and NULs.
+    pub(crate) fn tidy(&mut self) {
+        let mut seen: HashSet<String> = HashSet::new();
+        self.env.retain(|(name, value)| {
+            let is_good = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+            is_good && seen.insert(name.clone())
+        });
+    }
+
     /// Makes a command that others wrote find what was installed.
     pub(crate) fn enter(&mut self, prefix: &str) {
         if let Run::Shell(command) = &mut self.run
@@ -196,7 +207,13 @@ impl Unit {
     /// What it runs, as one line for a person.
     pub(crate) fn shown_command(&self) -> String {
         match &self.run {
-            Run::Shell(command) => command.split_whitespace().collect::<Vec<_>>().join(" "),
+            Run::Shell(command) => {
+                let lines = command.lines().filter(|line| *line != "set -e");
+                let lines: Vec<String> = lines
+                    .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+                    .collect();
+                lines.join("; ")
+            }
             Run::Image { name, .. } => format!("image {name}"),
         }
     }
@@ -264,16 +281,31 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Keeps the units with these positions, and what they need of each other.
+    /// Keeps the units with these positions. What needed one that goes needs what that one needed.
     pub(crate) fn keep(&mut self, wanted: &[usize]) {
-        let mut position = 0;
-        self.units.retain(|_| {
-            position += 1;
-            wanted.contains(&(position - 1))
-        });
-        let names: Vec<String> = self.units.iter().map(|unit| unit.name.clone()).collect();
+        let gone: HashMap<String, Vec<String>> = self
+            .units
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !wanted.contains(index))
+            .map(|(_, unit)| (unit.name.clone(), unit.needs.clone()))
+            .collect();
+        self.units.retain(|unit| !gone.contains_key(&unit.name));
         for unit in &mut self.units {
-            unit.needs.retain(|need| names.contains(need));
+            let mut needs: Vec<String> = Vec::new();
+            let mut next: Vec<String> = unit.needs.drain(..).rev().collect();
+            let mut passed: HashSet<String> = HashSet::new();
+            while let Some(need) = next.pop() {
+                match gone.get(&need) {
+                    Some(further) if passed.insert(need.clone()) => {
+                        next.extend(further.iter().rev().cloned())
+                    }
+                    Some(_) => {}
+                    None if needs.contains(&need) => {}
+                    None => needs.push(need),
+                }
+            }
+            unit.needs = needs;
         }
         if !self.units.iter().any(|unit| unit.expose) {
             self.expose_likeliest();
@@ -306,5 +338,26 @@ impl Plan {
             .filter(|&index| self.units[index].port.is_some() && !self.units[index].is_task())
             .filter(|&index| self.units[index].role == Role::Run || self.units[index].web > 0)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_leaves_its_needs_to_what_needed_it() {
+        let mut plan = Plan {
+            units: vec![
+                Unit::task("tools", Role::Install, "a"),
+                Unit::task("install", Role::Install, "b").needs(&["tools"]),
+                Unit::task("migrate", Role::Prepare, "c").needs(&["install", "db"]),
+                Unit::service("db", "d"),
+                Unit::service("web", "e").needs(&["migrate"]),
+            ],
+            ..Plan::default()
+        };
+        plan.keep(&[0, 3, 4]);
+        assert_eq!(plan.units[2].needs, ["tools", "db"]);
     }
 }

@@ -8,6 +8,9 @@ use super::super::proposal::{Proposal, Role};
 use super::node_manager::Manager;
 use super::{guesses, node};
 
+/// Most projects below a root that one file is good for.
+const LARGEST: usize = 40;
+
 /// What the directories below the root imply. Members of a JavaScript workspace are installed by the root.
 pub(crate) fn propose(look: &Look) -> Vec<Proposal> {
     let root = look.root();
@@ -18,6 +21,9 @@ pub(crate) fn propose(look: &Look) -> Vec<Proposal> {
     let mut proposals = Vec::new();
     let mut taken: Vec<&str> = Vec::new();
     for part in look.directories() {
+        if proposals.len() >= LARGEST {
+            break;
+        }
         // What lies inside of something that was found belongs to it.
         let is_inside = taken
             .iter()
