@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use agentbox_tests::process::{Output, PATIENCE, run};
-use agentbox_tests::{Project, Terminal, TestBox, images};
+use agentbox_tests::{Project, Terminal, TestBox, images, wait_until};
 use nix::sys::signal::Signal;
 
 /// Longer than an installation of Debian packages in a box takes.
@@ -70,11 +70,10 @@ fn names(directory: &Path) -> Vec<String> {
 #[track_caller]
 fn assert_sane(terminal: &Terminal) {
     assert!(terminal.echoes(), "the terminal echoes: {}", terminal.shown());
-    assert!(
-        terminal.shows_cursor(),
-        "the cursor is shown: {}",
-        terminal.shown()
-    );
+    // What it wrote last may still be on its way here.
+    wait_until("the cursor to be shown again", PATIENCE, || {
+        terminal.shows_cursor()
+    });
 }
 
 /// Where the project's temporary files would lie.
@@ -154,6 +153,22 @@ fn an_interruption_at_create_makes_no_box() {
     assert_sane(&terminal);
     assert_eq!(written(&project), None);
     assert!(project.containers().is_empty());
+}
+
+#[test]
+fn create_on_a_terminal_makes_a_box_of_what_was_answered() {
+    let project = Project::empty();
+    project.file("Procfile", "one: sleep 1000\ntwo: sleep 1000\n");
+    let image = images::busybox();
+    let mut terminal = terminal(&project, &["create", "--image", &image], "false");
+    answer(&mut terminal, UNITS, &[" ", ENTER]);
+    answer(&mut terminal, WRITE, &[ENTER]);
+    assert_eq!(terminal.finish(), 0, "{}", terminal.shown());
+    assert_sane(&terminal);
+    let test_box = TestBox::new(&project, project.name());
+    let status = test_box.status_json();
+    assert_eq!(status["services"].as_array().unwrap().len(), 1);
+    test_box.wait_state("two", "running");
 }
 
 #[test]

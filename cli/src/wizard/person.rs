@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::report::one_line;
@@ -20,6 +21,8 @@ use crate::ui::Ui;
 
 /// Columns that a prompt puts before an item, and one to spare: a line that wraps is not erased again.
 const MARGIN: usize = 8;
+/// How long a prompt takes at most to draw itself.
+const SETTLING: Duration = Duration::from_millis(50);
 /// Largest edited file that is read back, in bytes.
 const LIMIT: u64 = agentbox_ctl::config::SIZE_LIMIT as u64;
 
@@ -59,7 +62,7 @@ impl<'ui> AtTerminal<'ui> {
         prompt: impl FnOnce(&dyn Theme) -> dialoguer::Result<T> + Send + 'static,
     ) -> Result<T, Stopped> {
         let color = self.ui.look().stderr_color;
-        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let (sender, mut receiver) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let answer = if color {
                 prompt(&ColorfulTheme::default())
@@ -73,7 +76,7 @@ impl<'ui> AtTerminal<'ui> {
         let answer = self.runtime.block_on(async {
             tokio::select! {
                 biased;
-                answer = receiver => Some(answer),
+                answer = &mut receiver => Some(answer),
                 _ = interrupt.received() => None,
             }
         });
@@ -87,7 +90,13 @@ impl<'ui> AtTerminal<'ui> {
                 Stopped::Failed(Failure::failed("cannot read the answer").because(&error))
             }
             Some(Err(_)) => Stopped::Failed(Failure::failed("cannot read the answer")),
-            None => Stopped::Interrupted,
+            None => {
+                // A prompt that is just drawing itself would undo what is restored here: it is given the time to come
+                // to where it waits for a key.
+                let settled = async { tokio::time::timeout(SETTLING, receiver).await };
+                let _ = self.runtime.block_on(settled);
+                Stopped::Interrupted
+            }
         };
         self.restore();
         Err(stopped)
