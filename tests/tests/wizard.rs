@@ -195,6 +195,35 @@ fn an_edit_with_mistakes_is_shown_and_can_be_edited_on() {
 }
 
 #[test]
+fn an_edit_that_cannot_be_written_is_kept() {
+    let project = asking(Project::without_engine());
+    // Somebody else's file appears meanwhile.
+    let script = format!(
+        "#!/bin/sh\necho '# mine' >> \"$1\"\necho '# theirs' > {}/agentbox.yaml\n",
+        project.directory().display()
+    );
+    project.executable("../tmp/editor", script);
+    let editor = temporary(&project).join("editor");
+    let mut terminal = terminal(&project, &["init"], editor.to_str().unwrap());
+    for question in [UNITS, WEB, ENV] {
+        answer(&mut terminal, question, &[ENTER]);
+    }
+    answer(&mut terminal, WRITE, &[DOWN, ENTER]);
+    terminal.expect("# mine");
+    answer(&mut terminal, WRITE, &[ENTER]);
+    assert_eq!(terminal.finish(), 1, "{}", terminal.shown());
+    assert_sane(&terminal);
+    terminal.expect("what you wrote is kept in ");
+    assert_eq!(written(&project).unwrap(), "# theirs\n");
+    let kept = names(&temporary(&project))
+        .into_iter()
+        .find(|name| name.ends_with(".yaml"))
+        .unwrap();
+    let kept = fs::read_to_string(temporary(&project).join(kept)).unwrap();
+    assert!(kept.ends_with("# mine\n"), "{kept}");
+}
+
+#[test]
 fn an_editor_that_is_interrupted_or_missing_costs_nothing() {
     let project = asking(Project::without_engine());
     let mut missing = terminal(&project, &["init"], "/nonexistent/editor");
