@@ -35,6 +35,7 @@ pub mod target;
 pub mod terminal;
 pub mod ui;
 pub mod units;
+pub mod wizard;
 pub mod work;
 
 #[cfg(test)]

@@ -19,11 +19,13 @@ pub mod project;
 pub mod pty;
 pub mod repository;
 pub mod sweep;
+pub mod terminal;
 pub mod test_box;
 pub mod wait;
 
 pub use process::{Output, Running};
 pub use project::Project;
 pub use pty::OnTerminal;
+pub use terminal::Terminal;
 pub use test_box::TestBox;
 pub use wait::{wait_for, wait_until};

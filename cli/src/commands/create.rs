@@ -20,6 +20,7 @@ use crate::readiness::{self, Wanted};
 use crate::settings::{self, Flags, Layers};
 use crate::target::Channel;
 use crate::ui::one_line;
+use crate::wizard;
 
 /// Arguments of `create`.
 #[derive(Debug, clap::Args)]
@@ -114,6 +115,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     };
     let project = Project::find(&directory)?;
     refuse_too_much(&project, context)?;
+    // A commit is what it is: nothing is proposed for it.
+    let no_wizard = arguments.no_wizard || arguments.from_branch.is_some();
+    let Some(project) = wizard::before_create(context, project, arguments.yes, no_wizard)? else {
+        return Ok(interrupt::EXIT);
+    };
     // Before anything of Docker's: a mistake is told without an engine, too.
     let order = Order {
         config: match &arguments.from_branch {

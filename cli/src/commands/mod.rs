@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod events;
 pub mod exec;
 pub mod image;
+pub mod init;
 pub mod list;
 pub mod logs;
 pub mod pause;
@@ -84,6 +85,8 @@ pub struct GlobalArguments {
 pub enum Command {
     /// Make a box and start it
     Create(create::Arguments),
+    /// Propose an agentbox.yaml for a project; needs no Docker
+    Init(init::Arguments),
     /// Start a box, or units of it
     Start(start::Arguments),
     /// Stop a box, or units of it
@@ -163,6 +166,7 @@ impl Command {
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),
+            Self::Init(arguments) => init::run(&arguments, context),
             Self::Start(arguments) => start::run(&arguments, context),
             Self::Stop(arguments) => stop::run(&arguments, context),
             Self::Restart(arguments) => restart::run(&arguments, context),

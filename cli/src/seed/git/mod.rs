@@ -181,13 +181,9 @@ impl<'a> Listing<'a> {
         depth: usize,
         skip: &dyn Fn(&Path) -> bool,
     ) -> Result<(), Failure> {
-        let command = self.git.command([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]);
+        let command = self
+            .git
+            .command(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let mut contents = self.stored.contents(self.git)?;
         sender.report.notes.extend(self.stored.note());
         self.git.stream(command, Vec::new(), |listed| {
