@@ -16,7 +16,6 @@ pub mod engine;
 pub mod images;
 pub mod process;
 pub mod project;
-pub mod pty;
 pub mod repository;
 pub mod sweep;
 pub mod terminal;
@@ -25,7 +24,6 @@ pub mod wait;
 
 pub use process::{Output, Running};
 pub use project::Project;
-pub use pty::OnTerminal;
 pub use terminal::Terminal;
 pub use test_box::TestBox;
 pub use wait::{wait_for, wait_until};

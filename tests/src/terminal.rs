@@ -183,6 +183,19 @@ impl Terminal {
             .code()
             .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
     }
+
+    /// As [`Self::finish`], for a program that has to leave the terminal as it was; gives what was shown, too.
+    ///
+    /// # Panics
+    /// Where it does not end, or left the terminal without echo, lines, signals or cursor.
+    #[track_caller]
+    pub fn finish_sane(&mut self) -> (i32, String) {
+        let code = self.finish();
+        let shown = self.shown();
+        assert!(self.echoes(), "the terminal is not as it was: {shown:?}");
+        assert!(self.shows_cursor(), "the cursor is hidden: {shown:?}");
+        (code, shown)
+    }
 }
 
 impl Drop for Terminal {

@@ -3,10 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use agentbox_tests::process::{PATIENCE, run};
-use agentbox_tests::{OnTerminal, Project, TestBox, engine, images};
+use agentbox_tests::{Project, Terminal, TestBox, engine, images};
 
 const WEB: &str = "services: {web: {command: exec sleep 1000}}\n";
 
@@ -276,9 +275,8 @@ fn a_person_at_a_terminal_is_asked_once() {
     let project = Project::new(&format!("{WEB}carry: [{{src: ~/.netrc, secret: true}}]\n"));
     home(&project, ".netrc", "canary\n");
     let image = images::base();
-    let patience = Duration::from_secs(60);
     let name = format!("{}-a", project.name());
-    let start = |name: &str| OnTerminal::start(&project.command(&create(name, &image, &[])));
+    let start = |name: &str| Terminal::spawn(&project.command(&create(name, &image, &[])));
 
     for (keys, code, says) in [
         ("n\r", 1, "was not allowed"),
@@ -288,8 +286,8 @@ fn a_person_at_a_terminal_is_asked_once() {
         ("maybe\r", 1, "was not allowed"),
     ] {
         let mut terminal = start(&name);
-        terminal.expect("Copy 1 file (7 B) into the box? [y/N]", patience);
-        let screen = terminal.screen();
+        terminal.expect("Copy 1 file (7 B) into the box? [y/N]");
+        let screen = terminal.shown();
         for part in [
             "~/.netrc to ~/.netrc (7 B, mode 0600, secret)",
             "looks like a secret",
@@ -297,25 +295,25 @@ fn a_person_at_a_terminal_is_asked_once() {
             assert!(screen.contains(part), "{screen}");
         }
         terminal.press(keys);
-        terminal.expect(says, patience);
-        assert_eq!(terminal.finish(patience).0, code, "{keys:?}");
+        terminal.expect(says);
+        assert_eq!(terminal.finish_sane().0, code, "{keys:?}");
         nothing_was_made(&project);
     }
     // Where the flag says not to ask, nobody is.
-    let terminal = OnTerminal::start(&project.command(&create(&name, &image, &["-y"])));
-    terminal.expect("nothing may be asked", patience);
-    assert_eq!(terminal.finish(patience).0, 1);
+    let mut terminal = Terminal::spawn(&project.command(&create(&name, &image, &["-y"])));
+    terminal.expect("nothing may be asked");
+    assert_eq!(terminal.finish_sane().0, 1);
 
     let mut terminal = start(&name);
-    terminal.expect("[y/N]", patience);
+    terminal.expect("[y/N]");
     terminal.press("y\r");
-    assert_eq!(terminal.finish(PATIENCE).0, 0);
+    assert_eq!(terminal.finish_sane().0, 0);
     let test_box = TestBox::new(&project, &name);
     assert_eq!(test_box.exec("cat ~/.netrc").ok().stdout, "canary\n");
 
     // Remembered: no question any more.
     let second = format!("{}-b", project.name());
-    let (code, screen) = start(&second).finish(PATIENCE);
+    let (code, screen) = start(&second).finish_sane();
     assert!(code == 0 && !screen.contains("[y/N]"), "{screen}");
 }
 

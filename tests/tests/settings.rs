@@ -1,8 +1,6 @@
 //! Layered settings, as far as they reach the container.
 
-use std::time::Duration;
-
-use agentbox_tests::{OnTerminal, Project};
+use agentbox_tests::{Project, Terminal};
 use serde_json::json;
 
 #[test]
@@ -84,24 +82,23 @@ fn box_wait_can_be_turned_off() {
 
 #[test]
 fn a_person_is_asked_once_and_nothing_is_made_without_a_yes() {
-    let limit = Duration::from_secs(60);
     let project = Project::new("defaults:\n  box:\n    cap_add: [SYS_PTRACE]\n");
     let create = project.command(&["create", "--image", &agentbox_tests::images::base()]);
     for (keys, code) in [("n\n", 1), ("\n", 1), ("\u{3}", 130)] {
-        let mut terminal = OnTerminal::start(&create);
-        terminal.expect("box.cap_add: SYS_PTRACE", limit);
-        terminal.expect("[y/N]", limit);
+        let mut terminal = Terminal::spawn(&create);
+        terminal.expect("box.cap_add: SYS_PTRACE");
+        terminal.expect("[y/N]");
         terminal.press(keys);
-        let (ended, screen) = terminal.finish(limit);
+        let (ended, screen) = terminal.finish_sane();
         assert_eq!(ended, code, "{keys:?}: {screen}");
         assert_eq!(project.containers(), [""; 0], "{keys:?}");
     }
-    let mut terminal = OnTerminal::start(&create);
-    terminal.expect("[y/N]", limit);
+    let mut terminal = Terminal::spawn(&create);
+    terminal.expect("[y/N]");
     terminal.press("y\n");
-    let (ended, screen) = terminal.finish(limit);
+    let (ended, screen) = terminal.finish_sane();
     assert_eq!(ended, 0, "{screen}");
-    let (ended, screen) = OnTerminal::start(&create).finish(limit);
+    let (ended, screen) = Terminal::spawn(&create).finish_sane();
     assert_eq!(ended, 0, "{screen}");
     assert!(!screen.contains("[y/N]"), "asked again: {screen}");
 }
