@@ -181,11 +181,7 @@ fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
         .collect();
     for guess in guesses.iter_mut() {
         let is_root = guess.directory.is_empty();
-        let is_told = |unit: &Unit| {
-            unit.known_by
-                .iter()
-                .any(|part| told.iter().any(|command| command.contains(part.as_str())))
-        };
+        let is_told = |unit: &Unit| told.iter().any(|command| unit.is_named_in(command));
         let is_replaced = |unit: &Unit| match unit.role {
             Role::Install => installs && is_root,
             // The same migration twice.
@@ -303,7 +299,7 @@ fn learn(unit: &mut Unit, guessed: &[Unit]) {
     let same = guessed
         .iter()
         .filter(|guess| guess.role == Role::Run)
-        .find(|guess| guess.known_by.iter().any(|part| command.contains(part.as_str())));
+        .find(|guess| guess.is_named_in(&command));
     let Some(guess) = same else { return };
     unit.slow |= guess.slow;
     unit.web = unit.web.max(guess.web);

@@ -10,6 +10,7 @@ mod ask;
 mod built;
 mod env_files;
 mod file;
+mod json;
 mod look;
 mod merge;
 mod names;

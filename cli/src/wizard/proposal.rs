@@ -184,6 +184,23 @@ impl Unit {
         self
     }
 
+    /// Whether a command that somebody else wrote runs the same program, by whole words.
+    pub(crate) fn is_named_in(&self, command: &str) -> bool {
+        let is_edge =
+            |character: Option<char>| !character.is_some_and(|one| one.is_alphanumeric() || one == '_');
+        let parts = self
+            .known_by
+            .iter()
+            .map(|part| part.trim())
+            .filter(|part| !part.is_empty());
+        parts.into_iter().any(|part| {
+            command.match_indices(part).any(|(at, _)| {
+                is_edge(command[..at].chars().next_back())
+                    && is_edge(command[at + part.len()..].chars().next())
+            })
+        })
+    }
+
     /// Takes out what no process can be given: variables without a name, or given twice, and NULs.
     pub(crate) fn tidy(&mut self) {
         let mut seen: HashSet<String> = HashSet::new();
@@ -344,6 +361,21 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_are_known_by_whole_words() {
+        let unit = Unit::service("web", "go run .").known_by(&["air", "rails s "]);
+        for (command, is_known) in [
+            ("air -c x", true),
+            ("bin/air", true),
+            ("repair", false),
+            ("air_x", false),
+            ("bin/rails s", true),
+            ("bin/rails server", false),
+        ] {
+            assert_eq!(unit.is_named_in(command), is_known, "{command}");
+        }
+    }
 
     #[test]
     fn what_goes_leaves_its_needs_to_what_needed_it() {
