@@ -27,7 +27,6 @@ pub mod project_config;
 pub mod push;
 pub mod readiness;
 pub mod seed;
-pub mod seeding;
 pub mod session;
 pub mod settings;
 pub mod supervisor_binary;

@@ -231,7 +231,7 @@ fn mistakes_of_both_files_are_told_and_neither_is_overwritten() {
     let broken = "box:\n  memroy: 4g\n  pids: \"100\"\n";
     fs::write(&file, broken).unwrap();
     fs::write(home.global(), "boxes: []\n").unwrap();
-    let run = home.run(&["create"]);
+    let run = home.run(&["create", "--no-wizard"]);
     insta::assert_snapshot!(run.all(), @r#"
 exit 2
 error: ~/.config/agentbox/projects/%HOME%shop.yaml:2:3: unknown key "memroy" in box of the file
@@ -290,7 +290,7 @@ fn xdg_config_home_is_where_settings_are() {
 fn create_refuses_what_this_version_cannot_do_and_says_who_asked() {
     let home = Home::new();
     home.good(&["config", "set", "-g", "box.from", "warm"]);
-    insta::assert_snapshot!(home.run(&["create"]).all(), @r"
+    insta::assert_snapshot!(home.run(&["create", "--no-wizard"]).all(), @r"
 exit 2
 error: this version cannot make a box from a checkpoint
   caused by: box.from is warm in ~/.config/agentbox/config.yaml:2
@@ -312,7 +312,7 @@ hint: agentbox create --defaults skip makes the box without it
 fn what_a_repository_asks_for_waits_for_a_word() {
     let home = Home::new();
     home.yaml("defaults:\n  box:\n    memory: 4g\n    network: backend\n    cap_add: [SYS_PTRACE]\n    volumes: {cache: /c}\n");
-    insta::assert_snapshot!(home.run(&["create"]).all(), @r"
+    insta::assert_snapshot!(home.run(&["create", "--no-wizard"]).all(), @r"
 exit 1
 what agentbox.yaml asks for beyond a plain box:
   box.network: backend
@@ -360,7 +360,7 @@ hint: agentbox create --defaults yes allows it, --defaults skip makes the box wi
 fn two_volumes_at_one_path_name_their_places() {
     let home = Home::new();
     home.good(&["config", "set", "-g", "box.volumes.theirs", "/x"]);
-    insta::assert_snapshot!(home.run(&["create", "--volume", "mine:/x"]).all(), @r"
+    insta::assert_snapshot!(home.run(&["create", "--no-wizard", "--volume", "mine:/x"]).all(), @r"
 exit 2
 error: volumes mine (--volume) and theirs (~/.config/agentbox/config.yaml:3) are both mounted at /x
 hint: give --volume theirs:ANOTHER-PATH

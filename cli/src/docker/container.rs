@@ -1,25 +1,20 @@
 //! Containers.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerStateStatusEnum, ContainerSummaryStateEnum, ContainerUpdateBody,
-    HealthConfig, HostConfig, Mount, MountTmpfsOptions, MountType, MountVolumeOptions, PortBinding,
-    RestartPolicy as LibraryPolicy, RestartPolicyNameEnum,
+    ContainerStateStatusEnum, ContainerSummaryStateEnum, ContainerUpdateBody, RestartPolicy as LibraryPolicy,
+    RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, InspectContainerOptionsBuilder,
-    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-    RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, InspectContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use tokio::io::AsyncWrite;
+use futures_util::StreamExt;
 
-use super::exec::channel_of;
-use super::{Channel, Docker, DockerError};
+use super::container_spec::create_body;
+use super::{ContainerSpec, Docker, DockerError};
 
 /// What a container is doing, in the engine's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,95 +100,6 @@ pub enum RestartPolicy {
     UnlessStopped,
     /// Something that agentbox does not set.
     Other,
-}
-
-/// A named volume in a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedVolume {
-    /// The volume's name on the engine.
-    pub name: String,
-    /// Where it is mounted.
-    pub path: String,
-    /// Labels of the volume, set where the engine makes it.
-    pub labels: HashMap<String, String>,
-    /// Whether the container cannot write to it.
-    pub read_only: bool,
-}
-
-/// A file system in memory, in a container. Empty at each start, part of no commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemporaryFileSystem {
-    /// Where it is mounted.
-    pub path: String,
-    /// Most bytes that it holds.
-    pub bytes: u64,
-    /// Mode of its top directory, which belongs to root.
-    pub mode: u32,
-}
-
-/// A port published at a container's creation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishedPort {
-    /// TCP port in the container.
-    pub port: u16,
-    /// Address on the engine's host; the port there is a free one.
-    pub address: String,
-}
-
-/// A container to be made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ContainerSpec {
-    /// Name.
-    pub name: String,
-    /// Image reference or id.
-    pub image: String,
-    /// Host name in the container.
-    pub hostname: String,
-    /// Replaces the image's entrypoint and command.
-    pub entrypoint: Vec<String>,
-    /// User of the entrypoint.
-    pub user: String,
-    /// Labels.
-    pub labels: HashMap<String, String>,
-    /// Stop signal.
-    pub stop_signal: String,
-    /// What `docker stop` waits before it kills, in seconds.
-    pub stop_timeout: i64,
-    /// Where an anonymous volume is mounted, and its labels; nothing of the image is copied into it.
-    pub private_volume: Option<(String, HashMap<String, String>)>,
-    /// Named volumes.
-    pub volumes: Vec<NamedVolume>,
-    /// File systems in memory.
-    pub temporary: Vec<TemporaryFileSystem>,
-    /// Capabilities beyond the engine's default set.
-    pub capabilities_added: Vec<String>,
-    /// Capabilities taken from the engine's default set.
-    pub capabilities_dropped: Vec<String>,
-    /// Memory limit in bytes.
-    pub memory: Option<i64>,
-    /// CPU limit in billionths of a CPU.
-    pub nano_cpus: Option<i64>,
-    /// Limit of processes and threads.
-    pub pids: Option<i64>,
-    /// Network; `None` is the engine's default.
-    pub network: Option<String>,
-    /// Ports to publish.
-    pub ports: Vec<PublishedPort>,
-    /// `name:address` lines for `/etc/hosts`.
-    pub extra_hosts: Vec<String>,
-    /// Whether its first attachment is its stdin. Closed for good when that one ends.
-    pub stdin: bool,
-}
-
-/// Output of a container, from the moment of the attachment.
-pub type AttachedOutput = Pin<Box<dyn Stream<Item = Result<(Channel, Bytes), DockerError>> + Send>>;
-
-/// What a container is attached by.
-pub struct Attached {
-    /// What it writes.
-    pub output: AttachedOutput,
-    /// What it reads, where it was made with a stdin. The connection ends when both parts are dropped.
-    pub stdin: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
 impl Docker {
@@ -466,152 +372,6 @@ impl Docker {
                 }
             }
         }
-    }
-
-    /// The output of a container from now on, and its stdin; best before its start. Ends with the container's run.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn attach(&self, container: &str, stdin: bool) -> Result<Attached, DockerError> {
-        let options = AttachContainerOptionsBuilder::default()
-            .stdin(stdin)
-            .stdout(true)
-            .stderr(true)
-            .stream(true)
-            .build();
-        let attached = self
-            .patient
-            .attach_container(container, Some(options))
-            .await
-            .map_err(|error| {
-                self.error(&error, |cause| {
-                    DockerError::AttachContainer(container.to_owned(), cause)
-                })
-            })?;
-        let docker = self.clone();
-        let container = container.to_owned();
-        Ok(Attached {
-            output: Box::pin(attached.output.map(move |part| {
-                part.map(channel_of).map_err(|error| {
-                    docker.error(&error, |cause| DockerError::ReadOutput(container.clone(), cause))
-                })
-            })),
-            stdin: attached.input,
-        })
-    }
-
-    /// The last lines of what a container has written.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub async fn last_output(&self, container: &str, lines: u32) -> Result<String, DockerError> {
-        let options = LogsOptionsBuilder::default()
-            .stdout(true)
-            .stderr(true)
-            .tail(&lines.to_string())
-            .build();
-        let mut stream = self.client.logs(container, Some(options));
-        let mut text = Vec::new();
-        while let Some(part) = stream.next().await {
-            let part = part.map_err(|error| {
-                self.error(&error, |cause| {
-                    DockerError::ReadOutput(container.to_owned(), cause)
-                })
-            })?;
-            text.extend_from_slice(&channel_of(part).1);
-        }
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-}
-
-/// What the engine is sent. The image's health check is replaced by none.
-fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
-    let volume_mount =
-        |source: Option<String>, target: &str, labels: &HashMap<String, String>, no_copy, read_only| Mount {
-            typ: Some(MountType::VOLUME),
-            read_only: Some(read_only),
-            source,
-            target: Some(target.to_owned()),
-            volume_options: Some(MountVolumeOptions {
-                no_copy: Some(no_copy),
-                labels: Some(labels.clone()),
-                ..MountVolumeOptions::default()
-            }),
-            ..Mount::default()
-        };
-    let mut mounts: Vec<Mount> = spec
-        .volumes
-        .iter()
-        .map(|volume| {
-            volume_mount(
-                Some(volume.name.clone()),
-                &volume.path,
-                &volume.labels,
-                false,
-                volume.read_only,
-            )
-        })
-        .collect();
-    if let Some((path, labels)) = &spec.private_volume {
-        mounts.push(volume_mount(None, path, labels, true, false));
-    }
-    mounts.extend(spec.temporary.iter().map(|temporary| Mount {
-        typ: Some(MountType::TMPFS),
-        target: Some(temporary.path.clone()),
-        tmpfs_options: Some(MountTmpfsOptions {
-            size_bytes: i64::try_from(temporary.bytes).ok(),
-            mode: Some(temporary.mode.into()),
-            ..MountTmpfsOptions::default()
-        }),
-        ..Mount::default()
-    }));
-    let bindings = spec
-        .ports
-        .iter()
-        .map(|published| {
-            let binding = PortBinding {
-                host_ip: Some(published.address.clone()),
-                host_port: Some(String::new()),
-            };
-            (format!("{}/tcp", published.port), Some(vec![binding]))
-        })
-        .collect();
-    ContainerCreateBody {
-        hostname: Some(spec.hostname.clone()),
-        user: Some(spec.user.clone()),
-        image: Some(spec.image.clone()),
-        entrypoint: Some(spec.entrypoint.clone()),
-        cmd: Some(Vec::new()),
-        working_dir: Some("/".to_owned()),
-        labels: Some(spec.labels.clone()),
-        healthcheck: Some(HealthConfig {
-            test: Some(vec!["NONE".to_owned()]),
-            ..HealthConfig::default()
-        }),
-        attach_stdin: Some(spec.stdin),
-        open_stdin: Some(spec.stdin),
-        stdin_once: Some(spec.stdin),
-        stop_signal: Some(spec.stop_signal.clone()),
-        stop_timeout: Some(spec.stop_timeout),
-        exposed_ports: Some(
-            spec.ports
-                .iter()
-                .map(|published| format!("{}/tcp", published.port))
-                .collect(),
-        ),
-        host_config: Some(HostConfig {
-            mounts: Some(mounts),
-            port_bindings: Some(bindings),
-            cap_add: Some(spec.capabilities_added.clone()),
-            cap_drop: Some(spec.capabilities_dropped.clone()),
-            memory: spec.memory,
-            nano_cpus: spec.nano_cpus,
-            pids_limit: spec.pids,
-            network_mode: spec.network.clone(),
-            extra_hosts: Some(spec.extra_hosts.clone()),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
     }
 }
 

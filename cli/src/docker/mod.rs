@@ -7,7 +7,9 @@
 
 pub mod address;
 mod archive;
+mod attachment;
 mod container;
+mod container_spec;
 mod error;
 mod exec;
 mod image;
@@ -22,10 +24,9 @@ use agentbox_ctl::failure::Failure;
 
 pub use self::address::{EngineAddress, TlsChoice, Transport};
 pub use self::archive::{PathKind, PathStat};
-pub use self::container::{
-    Attached, AttachedOutput, ContainerDetails, ContainerPhase, ContainerSpec, ContainerSummary, NamedVolume,
-    PublishedPort, RestartPolicy, TemporaryFileSystem,
-};
+pub use self::attachment::{Attached, AttachedOutput};
+pub use self::container::{ContainerDetails, ContainerPhase, ContainerSummary, RestartPolicy};
+pub use self::container_spec::{ContainerSpec, NamedVolume, PublishedPort, TemporaryFileSystem};
 pub use self::error::{Cause, DockerError};
 pub use self::exec::{Channel, ExecOptions, ExecOutput, ExecStream, KeptStderr};
 pub use self::image::{ImageDetails, ImageSummary};

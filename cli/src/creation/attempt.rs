@@ -1,23 +1,16 @@
-//! Making a box, atomically: whatever ends it early leaves nothing that a user sees.
-//!
-//! ```text
-//! list, image, project ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─► project ─► ready line
-//!                         └─────────────── undone on a failure or a signal ───────────────────────────────┘     │
-//!                                                                      restart policy ◄─ rename ◄───────────────┘
-//! ```
-//!
-//! A kill leaves a container that carries its maker; `prune` and the next `create` remove it once the maker is gone.
+//! One try to make a box of a certain name.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use agentbox_ctl::failure::{Failure, Kind};
 use agentbox_ctl::identity::Identity;
 
-use crate::boxes::identity::{host_id, new_id};
-use crate::boxes::maker::{self, Maker};
-use crate::boxes::{self, BoxInfo, HalfMade, label, name};
+use super::delivery::{self, Parcel};
+use super::{Made, took};
+use crate::boxes::identity::host_id;
+use crate::boxes::{self, label, name};
 use crate::carry;
 use crate::context::Context;
 use crate::docker::{Attached, Docker, DockerError, ImageDetails};
@@ -26,14 +19,10 @@ use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle::{self, ReadyLine};
 use crate::locale;
 use crate::plan::create::{self, Origin, Settings};
-use crate::plan::prune;
 use crate::project::Project;
 use crate::project_config::{self, ValidFile};
 use crate::seed::{Owner, Seed, Source, user};
-use crate::seeding::{self, Parcel};
 
-/// How often a default name that was taken meanwhile is chosen again.
-const NAME_TRIES: usize = 20;
 /// Largest `/etc/passwd` that is read, in bytes.
 const PASSWD_LIMIT: usize = 1 << 20;
 
@@ -45,26 +34,8 @@ const BASE_OWNER: Owner = Owner {
     group: 1000,
 };
 
-/// What a box gets of its project.
-#[derive(Debug, Clone, Default)]
-pub struct Order {
-    /// Its `agentbox.yaml`.
-    pub config: ValidFile,
-    /// The commit to fork from; `None` is the work tree as it is.
-    pub reference: Option<String>,
-}
-
-/// A box that was made.
-#[derive(Debug, Clone)]
-pub struct Made {
-    /// The box.
-    pub info: BoxInfo,
-    /// Whether its configuration has a web service.
-    pub exposes: bool,
-}
-
 /// Why one try did not make a box.
-enum Miss {
+pub(super) enum Miss {
     /// Somebody else took the name.
     NameTaken,
     /// Anything else.
@@ -77,109 +48,23 @@ impl<E: Into<Stopped>> From<E> for Miss {
     }
 }
 
-/// Makes a box and starts it.
-///
-/// # Errors
-/// A name that is taken, an image that cannot be had or used, values that the engine refuses (2), a project that
-/// cannot be read, a supervisor that does not come up, a signal. Nothing of the box is left then.
-pub async fn create(
-    context: &Context,
-    docker: &Docker,
-    project: &Project,
-    order: Order,
-    settings: &Settings,
-    carried: &carry::Plan,
-    interrupt: &mut Interrupt,
-) -> Result<Made, Stopped> {
-    let begun = Instant::now();
-    let looking = look(project.clone(), order.reference);
-    let (mut observed, known, source) = interrupt
-        .guard(async {
-            tokio::try_join!(
-                boxes::observe(docker),
-                async { Ok(docker.inspect_image(&settings.image).await?) },
-                looking,
-            )
-        })
-        .await?;
-    let source = Arc::new(source);
-    took(context, "looking at the engine", begun);
-    let here = Maker::current();
-    let abandoned = prune::abandoned(&observed, &here, now(), maker::start_time);
-    // The name first: an image may take minutes.
-    create::choose_name(settings.name.as_deref(), &project.label(), &observed, &[])?;
-    let image = match known {
-        Some(image) => image,
-        None => image::obtain(context, docker, &settings.image, interrupt)
-            .await
-            .map_err(|stopped| placed(stopped, settings, &["box.image"]))?,
-    };
-    create::check_image(&settings.image, &image)
-        .map_err(|failure| placed(failure.into(), settings, &["box.image"]))?;
-    let sweeping = tokio::spawn(sweep(docker.clone(), abandoned));
-
-    let mut lost: Vec<String> = Vec::new();
-    let result = loop {
-        let name = match create::choose_name(settings.name.as_deref(), &project.label(), &observed, &lost) {
-            Ok(name) => name,
-            Err(failure) => break Err(failure.into()),
-        };
-        let attempt = Attempt {
-            context,
-            docker,
-            project,
-            config: &order.config,
-            source: &source,
-            settings,
-            carried,
-            image: &image,
-            name: &name,
-            id: new_id()?,
-            maker: here.encode(),
-        };
-        match attempt.make(interrupt).await {
-            Ok(made) => break Ok(made),
-            Err(Miss::Stopped(stopped)) => break Err(stopped),
-            Err(Miss::NameTaken) if settings.name.is_none() && lost.len() < NAME_TRIES => {
-                lost.push(name);
-                observed = interrupt.guard(boxes::observe(docker)).await?;
-            }
-            Err(Miss::NameTaken) => {
-                // Seldom somebody else's container, which no command of ours knows as a box.
-                let now = interrupt.guard(boxes::observe(docker)).await?;
-                let known = now.boxes.iter().any(|other| other.name == name);
-                break Err(if known {
-                    create::taken(&name)
-                } else {
-                    create::taken_by_a_stranger(&name)
-                }
-                .into());
-            }
-        }
-    };
-    // What could not be swept now is swept later.
-    let _ = sweeping.await;
-    took(context, "all of it", begun);
-    result
-}
-
 /// One try to make a box of a certain name.
-struct Attempt<'a> {
-    context: &'a Context,
-    docker: &'a Docker,
-    project: &'a Project,
-    config: &'a ValidFile,
-    source: &'a Arc<Source>,
-    settings: &'a Settings,
-    carried: &'a carry::Plan,
-    image: &'a ImageDetails,
-    name: &'a str,
-    id: String,
-    maker: String,
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a Context,
+    pub(super) docker: &'a Docker,
+    pub(super) project: &'a Project,
+    pub(super) config: &'a ValidFile,
+    pub(super) source: &'a Arc<Source>,
+    pub(super) settings: &'a Settings,
+    pub(super) carried: &'a carry::Plan,
+    pub(super) image: &'a ImageDetails,
+    pub(super) name: &'a str,
+    pub(super) id: String,
+    pub(super) maker: String,
 }
 
 impl Attempt<'_> {
-    async fn make(&self, interrupt: &mut Interrupt) -> Result<Made, Miss> {
+    pub(super) async fn make(&self, interrupt: &mut Interrupt) -> Result<Made, Miss> {
         let origin = Origin {
             id: self.id.clone(),
             project: self.project.label(),
@@ -246,7 +131,7 @@ impl Attempt<'_> {
             meter: step.meter(),
         };
         let report = interrupt
-            .guard(seeding::send(
+            .guard(delivery::send(
                 self.docker,
                 container,
                 parcel,
@@ -254,7 +139,7 @@ impl Attempt<'_> {
                 &mut line,
             ))
             .await?;
-        seeding::tell(&self.context.ui, &report, line.is_without_history());
+        delivery::tell(&self.context.ui, &report, line.is_without_history());
         took(self.context, "copying the project", begun);
         let begun = Instant::now();
         interrupt
@@ -395,13 +280,6 @@ impl Attempt<'_> {
     }
 }
 
-/// Looks at the project while the engine answers.
-async fn look(project: Project, reference: Option<String>) -> Result<Source, Failure> {
-    tokio::task::spawn_blocking(move || Source::look(&project, reference.as_deref()))
-        .await
-        .map_err(|error| Failure::failed("cannot look at the project").because(&error))?
-}
-
 /// Values that only the engine can judge (CPUs it does not have, a network it does not know) are the user's too.
 fn refused(error: DockerError, settings: &Settings) -> Stopped {
     let usage = error.status() == Some(400);
@@ -415,7 +293,7 @@ fn refused(error: DockerError, settings: &Settings) -> Stopped {
 }
 
 /// Adds where these settings come from, for those that no flag gave.
-fn placed(stopped: Stopped, settings: &Settings, keys: &[&str]) -> Stopped {
+pub(super) fn placed(stopped: Stopped, settings: &Settings, keys: &[&str]) -> Stopped {
     match stopped {
         Stopped::Failed(mut failure) => {
             failure
@@ -424,28 +302,5 @@ fn placed(stopped: Stopped, settings: &Settings, keys: &[&str]) -> Stopped {
             Stopped::Failed(failure)
         }
         Stopped::Interrupted => Stopped::Interrupted,
-    }
-}
-
-/// Removes half-made boxes of makers that are gone.
-async fn sweep(docker: Docker, abandoned: Vec<HalfMade>) {
-    for half in abandoned {
-        // Whatever fails here is there for `prune` to tell about.
-        let _ = lifecycle::remove(&docker, &half.container_id, &half.id).await;
-    }
-}
-
-/// Seconds since the Unix epoch.
-pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
-}
-
-fn took(context: &Context, what: &str, begun: Instant) {
-    if context.ui.look().verbose {
-        context
-            .ui
-            .detail(&format!("{what}: {} ms", begun.elapsed().as_millis()));
     }
 }

@@ -20,24 +20,24 @@ use crate::ui::{Meter, Ui, files_and_bytes, size};
 
 /// Everything that one box gets.
 #[derive(Debug)]
-pub struct Parcel {
+pub(super) struct Parcel {
     /// The project.
-    pub source: Arc<Source>,
+    pub(super) source: Arc<Source>,
     /// Content of `agentbox.yaml`.
-    pub config: Option<Vec<u8>>,
+    pub(super) config: Option<Vec<u8>>,
     /// Paths below the workspace that are in place already.
-    pub placed: HashSet<PathBuf>,
+    pub(super) placed: HashSet<PathBuf>,
     /// The box's name.
-    pub name: String,
+    pub(super) name: String,
     /// Shows how far it is.
-    pub meter: Meter,
+    pub(super) meter: Meter,
 }
 
 /// Sends it; returns when the box has everything in place.
 ///
 /// # Errors
 /// A project that cannot be read; a box that cannot take it, with what it said.
-pub async fn send(
+pub(super) async fn send(
     docker: &Docker,
     container: &str,
     parcel: Parcel,
@@ -113,7 +113,7 @@ async fn feed(
 }
 
 /// Says what a user may not expect of the copy.
-pub fn tell(ui: &Ui, report: &Report, without_history: bool) {
+pub(super) fn tell(ui: &Ui, report: &Report, without_history: bool) {
     for warning in &report.warnings {
         ui.warning(warning);
     }

@@ -1,0 +1,170 @@
+//! Making a box, atomically: whatever ends it early leaves nothing that a user sees.
+//!
+//! ```text
+//! list, image, project ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─► project ─► ready line
+//!                         └─────────────── undone on a failure or a signal ───────────────────────────────┘     │
+//!                                                                      restart policy ◄─ rename ◄───────────────┘
+//! ```
+//!
+//! A kill leaves a container that carries its maker; `prune` and the next `create` remove it once the maker is gone.
+
+mod attempt;
+mod delivery;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use agentbox_ctl::failure::Failure;
+
+use self::attempt::{Attempt, Miss, placed};
+use crate::boxes::identity::new_id;
+use crate::boxes::maker::{self, Maker};
+use crate::boxes::{self, BoxInfo, HalfMade};
+use crate::carry;
+use crate::context::Context;
+use crate::docker::Docker;
+use crate::image;
+use crate::interrupt::{Interrupt, Stopped};
+use crate::lifecycle;
+use crate::plan::create::{self, Settings};
+use crate::plan::prune;
+use crate::project::Project;
+use crate::project_config::ValidFile;
+use crate::seed::Source;
+
+/// How often a default name that was taken meanwhile is chosen again.
+const NAME_TRIES: usize = 20;
+
+/// What a box gets of its project.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// Its `agentbox.yaml`.
+    pub config: ValidFile,
+    /// The commit to fork from; `None` is the work tree as it is.
+    pub reference: Option<String>,
+}
+
+/// A box that was made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The box.
+    pub info: BoxInfo,
+    /// Whether its configuration has a web service.
+    pub exposes: bool,
+}
+
+/// Makes a box and starts it.
+///
+/// # Errors
+/// A name that is taken, an image that cannot be had or used, values that the engine refuses (2), a project that
+/// cannot be read, a supervisor that does not come up, a signal. Nothing of the box is left then.
+pub async fn create(
+    context: &Context,
+    docker: &Docker,
+    project: &Project,
+    order: Order,
+    settings: &Settings,
+    carried: &carry::Plan,
+    interrupt: &mut Interrupt,
+) -> Result<Made, Stopped> {
+    let begun = Instant::now();
+    let looking = look(project.clone(), order.reference);
+    let (mut observed, known, source) = interrupt
+        .guard(async {
+            tokio::try_join!(
+                boxes::observe(docker),
+                async { Ok(docker.inspect_image(&settings.image).await?) },
+                looking,
+            )
+        })
+        .await?;
+    let source = Arc::new(source);
+    took(context, "looking at the engine", begun);
+    let here = Maker::current();
+    let abandoned = prune::abandoned(&observed, &here, now(), maker::start_time);
+    // The name first: an image may take minutes.
+    create::choose_name(settings.name.as_deref(), &project.label(), &observed, &[])?;
+    let image = match known {
+        Some(image) => image,
+        None => image::obtain(context, docker, &settings.image, interrupt)
+            .await
+            .map_err(|stopped| placed(stopped, settings, &["box.image"]))?,
+    };
+    create::check_image(&settings.image, &image)
+        .map_err(|failure| placed(failure.into(), settings, &["box.image"]))?;
+    let sweeping = tokio::spawn(sweep(docker.clone(), abandoned));
+
+    let mut lost: Vec<String> = Vec::new();
+    let result = loop {
+        let name = match create::choose_name(settings.name.as_deref(), &project.label(), &observed, &lost) {
+            Ok(name) => name,
+            Err(failure) => break Err(failure.into()),
+        };
+        let attempt = Attempt {
+            context,
+            docker,
+            project,
+            config: &order.config,
+            source: &source,
+            settings,
+            carried,
+            image: &image,
+            name: &name,
+            id: new_id()?,
+            maker: here.encode(),
+        };
+        match attempt.make(interrupt).await {
+            Ok(made) => break Ok(made),
+            Err(Miss::Stopped(stopped)) => break Err(stopped),
+            Err(Miss::NameTaken) if settings.name.is_none() && lost.len() < NAME_TRIES => {
+                lost.push(name);
+                observed = interrupt.guard(boxes::observe(docker)).await?;
+            }
+            Err(Miss::NameTaken) => {
+                // Seldom somebody else's container, which no command of ours knows as a box.
+                let now = interrupt.guard(boxes::observe(docker)).await?;
+                let known = now.boxes.iter().any(|other| other.name == name);
+                break Err(if known {
+                    create::taken(&name)
+                } else {
+                    create::taken_by_a_stranger(&name)
+                }
+                .into());
+            }
+        }
+    };
+    // What could not be swept now is swept later.
+    let _ = sweeping.await;
+    took(context, "all of it", begun);
+    result
+}
+
+/// Looks at the project while the engine answers.
+async fn look(project: Project, reference: Option<String>) -> Result<Source, Failure> {
+    tokio::task::spawn_blocking(move || Source::look(&project, reference.as_deref()))
+        .await
+        .map_err(|error| Failure::failed("cannot look at the project").because(&error))?
+}
+
+/// Removes half-made boxes of makers that are gone.
+async fn sweep(docker: Docker, abandoned: Vec<HalfMade>) {
+    for half in abandoned {
+        // Whatever fails here is there for `prune` to tell about.
+        let _ = lifecycle::remove(&docker, &half.container_id, &half.id).await;
+    }
+}
+
+/// Seconds since the Unix epoch.
+pub fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn took(context: &Context, what: &str, begun: Instant) {
+    if context.ui.look().verbose {
+        context
+            .ui
+            .detail(&format!("{what}: {} ms", begun.elapsed().as_millis()));
+    }
+}
