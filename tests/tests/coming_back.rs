@@ -216,6 +216,30 @@ name'"
 }
 
 #[test]
+fn a_look_that_is_cut_off_leaves_nothing() {
+    let project = comeback::project("");
+    let test_box = comeback::create(&project, &[]);
+    test_box.run("stop", &[]).ok();
+    let label = format!("label=dev.agentbox.name={}", test_box.name());
+    for milliseconds in [100, 600, 1100, 1600] {
+        let running = test_box.start("diff", &[]);
+        wait_until("the look to begin", Duration::from_secs(30), || {
+            running.stderr().contains("looking into")
+        });
+        // Into different steps of it.
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        running.signal(Signal::SIGINT);
+        let output = running.finish(Duration::from_secs(60));
+        // It may have been quicker.
+        assert!([0, 130].contains(&output.code), "{output}");
+        let images = engine::docker(&["images", "-aq", "--filter", &label]).ok();
+        let containers = engine::docker(&["ps", "-aq", "--filter", &label]).ok();
+        assert_eq!(images.stdout, "");
+        assert_eq!(containers.stdout.lines().count(), 1);
+    }
+}
+
+#[test]
 fn destroy_saves_what_has_not_left_the_box() {
     let yaml = "services:\n  web:\n    command: date >> /var/tmp/starts; exec sleep 1000\n";
     let project = comeback::project(yaml);

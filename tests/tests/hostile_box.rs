@@ -239,6 +239,23 @@ fn malformed_objects_are_refused() {
 }
 
 #[test]
+fn a_history_that_is_cut_off_is_refused() {
+    let project = comeback::project("");
+    let test_box = comeback::create(&project, &[]);
+    test_box
+        .exec(
+            "set -e; git checkout -q --orphan o; git commit -q -m o; echo q > q; git add q; git commit -q -m q; git rev-parse HEAD > .git/shallow",
+        )
+        .ok();
+    let before = snapshot(&project.directory().join(".git/refs"));
+    test_box.run("pull", &[]).expect_code(1).complains(&["not whole"]);
+    assert_eq!(snapshot(&project.directory().join(".git/refs")), before);
+    assert!(!project.directory().join(".git/shallow").exists());
+    test_box.run("destroy", &["-f"]).ok();
+    assert_eq!(saved(&project).len(), 1);
+}
+
+#[test]
 fn an_answer_without_end_can_be_cut_off() {
     let project = comeback::project("");
     let test_box = comeback::create(&project, &[]);

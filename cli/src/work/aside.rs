@@ -59,12 +59,15 @@ pub async fn run(
         .unwrap_or_default();
     let maker = Maker::current().encode();
     let labels = HashMap::from([(label::TEMPORARY.to_owned(), maker.clone())]);
-    // Not to be cut off: the engine would go on, and nobody would know what it made.
+    // Neither is to be cut off: the engine would go on, and nobody would know what it made.
     let image = docker.commit(&info.container_id, &labels).await?;
     let id = new_id()?;
     let spec = spec(info, &details, &identity, &image, &id, maker, words);
     drop(step);
-    let result = interrupt.guard(watch(docker, info, &spec, take)).await;
+    let result = match docker.create_container(&spec).await {
+        Ok(container) => interrupt.guard(watch(docker, info, &container, take)).await,
+        Err(error) => Err(error.into()),
+    };
     // What cannot be removed now is removed by `prune`.
     if let Err(error) = docker.remove_container(&spec.name).await {
         context.ui.detail(&format!("{error}: {}", error.cause()));
@@ -78,12 +81,11 @@ pub async fn run(
 async fn watch(
     docker: &Docker,
     info: &BoxInfo,
-    spec: &ContainerSpec,
+    container: &str,
     mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let container = docker.create_container(spec).await?;
-    let mut attached = docker.attach(&container, false).await?;
-    docker.start_container(&container).await?;
+    let mut attached = docker.attach(container, false).await?;
+    docker.start_container(container).await?;
     let mut complaint = Vec::new();
     while let Some(part) = attached.output.next().await {
         match part? {
@@ -94,7 +96,7 @@ async fn watch(
             }
         }
     }
-    let code = docker.wait_container(&container).await?;
+    let code = docker.wait_container(container).await?;
     match u8::try_from(code).unwrap_or(u8::MAX) {
         0 => Ok(()),
         code => Err(inside::complained(&info.name, code, &complaint)),

@@ -72,15 +72,45 @@ fn present<'a>(git: &HostGit, ids: &BTreeSet<&'a str>) -> Result<BTreeSet<&'a st
         .collect())
 }
 
-/// Commits that no reference of the repository leads to, `ids` among them.
+/// Commits that no reference of the repository leads to, `ids` among them. One whose history is not whole counts too.
 fn unreachable(git: &HostGit, ids: &BTreeSet<&str>) -> Result<BTreeSet<String>, Failure> {
     if ids.is_empty() {
         return Ok(BTreeSet::new());
     }
+    let walk = |ids: &mut dyn Iterator<Item = &&str>| {
+        let mut input: String = ids.map(|id| format!("{id}\n")).collect();
+        input.push_str("--not\n--all\n");
+        asked(git, &["rev-list", "--stdin"], input)
+    };
+    if let Ok(listed) = walk(&mut ids.iter()) {
+        return Ok(listed.lines().map(str::to_owned).collect());
+    }
+    // One of them keeps git from looking at any.
+    Ok(ids
+        .iter()
+        .filter(|id| !walk(&mut std::iter::once(*id)).is_ok_and(|listed| listed.is_empty()))
+        .map(|id| (*id).to_owned())
+        .collect())
+}
+
+/// Checks that everything these commits lead to is there, as git does after a fetch of its own.
+///
+/// # Errors
+/// A history that is cut off.
+pub fn require_whole(git: &HostGit, name: &str, ids: &[&str]) -> Result<(), Failure> {
     let mut input: String = ids.iter().map(|id| format!("{id}\n")).collect();
     input.push_str("--not\n--all\n");
-    let listed = asked(git, &["rev-list", "--stdin"], input)?;
-    Ok(listed.lines().map(str::to_owned).collect())
+    asked(git, &["rev-list", "--objects", "--quiet", "--stdin"], input)
+        .map(drop)
+        .map_err(|failure| {
+            let mut cut = Failure::failed(format!(
+                "what box `{name}` has is not whole: part of its history is missing"
+            ));
+            cut.causes = failure.causes;
+            cut.hint(format!(
+                "agentbox exec {name} -- git fetch --unshallow, where it is a shallow clone"
+            ))
+        })
 }
 
 fn asked(git: &HostGit, arguments: &[&str], input: String) -> Result<String, Failure> {
@@ -167,5 +197,23 @@ mod tests {
         assert_eq!(missing, ["refs/heads/lost", "refs/heads/new", "refs/heads/odd"]);
         assert!(found.known.contains(&first) && found.known.contains(&second) && found.known.len() == 2);
         assert_eq!(left(None, &report).unwrap().missing.len(), 5);
+
+        // A commit whose parent is not there.
+        let text = format!(
+            "tree {tree}\nparent {absent}\nauthor t <t@t> 0 +0000\ncommitter t <t@t> 0 +0000\n\ncut\n"
+        );
+        let file = directory.path().join("commit");
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_string_lossy();
+        let cut = git
+            .text(["hash-object", "-t", "commit", "-w", "--literally", &file])
+            .unwrap();
+        let mut report = report;
+        report.references.push(reference("refs/heads/cut", &cut));
+        let found = left(Some(&git), &report).unwrap();
+        assert_eq!(found.missing.len(), 4);
+        assert!(!found.known.contains(&cut) && found.known.contains(&second));
+        assert!(require_whole(&git, "web", &[&cut]).is_err());
+        assert!(require_whole(&git, "web", &[&second, &lost]).is_ok());
     }
 }

@@ -90,13 +90,22 @@ pub fn inspect(directory: &Path) -> Result<Report, Failure> {
     report.nested = moved_submodules(directory, &report);
     if report.uncommitted == Uncommitted::New {
         for path in changed {
-            if directory.join(os(&path)).join(".git").symlink_metadata().is_ok() {
+            if !fits_a_bundle(&directory.join(os(&path))) {
                 report.nested.push(String::from_utf8_lossy(&path).into_owned());
             }
         }
     }
     report.nested.truncate(NESTED);
     Ok(report)
+}
+
+/// Whether git can put what lies at a path into a commit: no repository, nothing that cannot be read.
+fn fits_a_bundle(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_file() => fs::File::open(path).is_ok(),
+        Ok(metadata) if metadata.is_dir() => path.join(".git").symlink_metadata().is_err(),
+        _ => true,
+    }
 }
 
 /// Submodules that are committed at another commit than where the box began: that commit may be only here.

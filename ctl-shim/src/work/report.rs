@@ -54,6 +54,6 @@ pub struct Report {
     pub uncommitted: Uncommitted,
     /// How many paths are not committed.
     pub changes: usize,
-    /// Repositories and submodules inside that have changed: a bundle does not hold what is in them.
+    /// What a bundle cannot hold: repositories and submodules inside that have changed, files that cannot be read.
     pub nested: Vec<String>,
 }

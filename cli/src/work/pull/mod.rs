@@ -17,7 +17,7 @@ use agentbox_ctl::work::{Report, Uncommitted};
 
 use self::plan::{Change, branch_of, decide, differing, offer};
 use self::summary::Summary;
-use super::left::left;
+use super::left::{left, require_whole};
 use super::{inside, project};
 use crate::context::Context;
 use crate::interrupt::{Interrupt, Stopped};
@@ -65,6 +65,7 @@ pub async fn pull(
         let step = context.ui.step(&format!("fetching from box `{name}`"));
         let ids: Vec<&str> = differing.iter().map(|(wanted, _)| wanted.id.as_str()).collect();
         fetch::fetch(context, &git, name, &ids, interrupt).await?;
+        require_whole(&git, name, &ids)?;
         step.finish("");
     }
     let changes: Vec<Change> = differing

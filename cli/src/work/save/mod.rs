@@ -110,7 +110,7 @@ pub async fn survey(
     } else if report.more {
         Some("too many branches for a bundle")
     } else if !report.nested.is_empty() {
-        Some("repositories inside it have changed")
+        Some("a bundle cannot hold repositories inside it, or files that nobody can read")
     } else {
         None
     };
