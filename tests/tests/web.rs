@@ -162,3 +162,41 @@ fn two_services_with_expose_and_a_taken_port_80_are_told() {
         "port 80 needs no forwarder"
     );
 }
+
+#[test]
+fn a_service_with_a_certificate_of_its_own_gets_ready() {
+    let mut yaml = String::from("services:\n");
+    for (name, port, key, version) in [
+        ("rsa", 8443, "rsa:2048", "TLSv1_2"),
+        (
+            "elliptic",
+            8444,
+            "ec -pkeyopt ec_paramgen_curve:prime256v1",
+            "TLSv1_3",
+        ),
+    ] {
+        yaml.push_str(&format!(
+            "  {name}:\n    \
+               command: |\n      \
+                 openssl req -x509 -newkey {key} -nodes -days 2 -subj /CN=localhost -keyout {name}.key -out {name}.crt\n      \
+                 exec python3 server.py {port} {name} {version}\n    \
+               ready_when: {{http: 'https://127.0.0.1:{port}/', timeout_ms: 30000}}\n"
+        ));
+    }
+    let project = Project::new(&yaml);
+    project.file(
+        "server.py",
+        "import http.server, ssl, sys\n\
+         port, name, version = sys.argv[1:]\n\
+         server = http.server.HTTPServer(('127.0.0.1', int(port)), http.server.SimpleHTTPRequestHandler)\n\
+         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+         context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)\n\
+         context.load_cert_chain(name + '.crt', name + '.key')\n\
+         server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+         server.serve_forever()\n",
+    );
+    let test_box = project.create(&["--wait"]);
+    for name in ["rsa", "elliptic"] {
+        assert_eq!(test_box.unit(name)["state"], "ready");
+    }
+}
