@@ -1,15 +1,15 @@
 //! What lies at a source: every file, directory and link to copy, with a stamp by which a change shows.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use agentbox_ctl::failure::Failure;
-use rustix::fs::OFlags;
 
 use super::pattern::Excludes;
+use crate::host_file;
 
 /// Most files, directories and links of all entries together.
 pub(super) const MAX_ITEMS: usize = 100_000;
@@ -82,7 +82,7 @@ impl Stamp {
     /// # Errors
     /// Another file, or another content, at that path; one that cannot be read.
     pub fn open(&self, path: &Path) -> io::Result<File> {
-        let file = open(path)?;
+        let file = host_file::open(path)?;
         self.check(&file)?;
         Ok(file)
     }
@@ -98,13 +98,6 @@ impl Stamp {
             Err(io::Error::other("it has changed since it was looked at"))
         }
     }
-}
-
-/// Opens a file without following a link at its end and without waiting for anybody.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// What a look may cost: counts down over all entries.
@@ -175,7 +168,7 @@ pub(super) fn walk(
         let metadata = path.symlink_metadata().map_err(|error| cannot(&error))?;
         let kind = metadata.file_type();
         let (kind, size) = if kind.is_file() {
-            let file = open(&path).map_err(|error| cannot(&error))?;
+            let file = host_file::open(&path).map_err(|error| cannot(&error))?;
             let stamp = Stamp::of(&metadata);
             stamp
                 .check(&file)

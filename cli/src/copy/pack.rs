@@ -4,17 +4,17 @@
 //! known to be the file that is read or the stream that is written.
 
 use std::collections::HashMap;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use agentbox_ctl::failure::Failure;
-use rustix::fs::OFlags;
 use tar::EntryType;
 
 use super::shown::shown;
+use crate::host_file;
 use crate::seed::Owner;
 use crate::ui::Meter;
 
@@ -166,12 +166,7 @@ impl Packer<'_> {
 
     fn file(&mut self, path: &Path, name: &[u8]) -> Result<(), Problem> {
         // It may have become something else since it was looked at: a link is not followed, a pipe not waited for.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path)
-            .and_then(|file| Ok((file.metadata()?, file)));
+        let opened = host_file::open(path).and_then(|file| Ok((file.metadata()?, file)));
         let (metadata, file) = opened.map_err(|error| Problem::Source(unreadable(path, &error)))?;
         if !metadata.is_file() {
             self.warn(format!("left out {}: it was replaced meanwhile", shown(path)));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -12,6 +12,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::seed::{Encoder, Modified, Record};
 
 use super::Report;
+use crate::host_file;
 use crate::ui::{Meter, one_line};
 
 /// Most warnings that are kept.
@@ -61,18 +62,24 @@ impl<'a> Sender<'a> {
             let link = fs::read_link(&path).map_err(|error| cannot_read(&path, &error))?;
             self.link(target, link.as_os_str())?;
         } else if kind.is_file() {
-            let file = match File::open(&path) {
-                Ok(file) => file,
+            // It may have become something else since it was looked at.
+            let opened = host_file::open(&path).and_then(|file| Ok((file.metadata()?, file)));
+            let (metadata, file) = match opened {
+                Ok(opened) => opened,
                 Err(error) if is_gone(&error) => return Ok(()),
                 Err(error) => return Err(cannot_read(&path, &error)),
             };
+            if !metadata.is_file() {
+                self.warn(format!("left out {}: it was replaced meanwhile", shown(inside)));
+                return Ok(());
+            }
             // What it was when it was looked at: one that grows for ever ends there.
             let content = file.take(metadata.len());
             self.file_from(target, metadata.mode(), modified(&metadata), content, &path)?;
         } else {
             self.warn(format!(
                 "left out {}: not a file, directory or link",
-                one_line(&inside.display().to_string())
+                shown(inside)
             ));
         }
         Ok(())
@@ -233,6 +240,11 @@ impl<R: Read> Read for Counted<'_, R> {
     }
 }
 
+/// A path for a message.
+fn shown(path: &Path) -> String {
+    one_line(&path.display().to_string()).into_owned()
+}
+
 /// When a file was changed last.
 pub(super) fn modified(metadata: &Metadata) -> Modified {
     match u64::try_from(metadata.mtime()) {
@@ -247,8 +259,7 @@ pub(super) fn modified(metadata: &Metadata) -> Modified {
 /// The failure for a part of the project that cannot be read: a box that lacks it would fail in ways that nobody
 /// understands.
 pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
-    let name = path.display().to_string();
-    let name = one_line(&name);
+    let name = shown(path);
     Failure::failed(format!("cannot read {name}"))
         .because(error)
         .hint(format!(

@@ -8,15 +8,15 @@
 //! however large it is, the look ends.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::json::without_comments;
 use super::yaml;
+use crate::host_file;
 
 /// Levels of directories below the root: `apps/web/src` has three.
 const DEPTH: usize = 3;
@@ -272,12 +272,7 @@ impl Looker {
 }
 
 fn open_regular(path: &Path) -> Option<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .ok()?;
+    let file = host_file::open(path).ok()?;
     file.metadata().ok()?.is_file().then_some(file)
 }
 
