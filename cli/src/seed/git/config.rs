@@ -21,6 +21,10 @@ const TAKEN: [&str; 8] = [
 /// Which keys git is asked for; names of sections and keys come in lower case.
 const ASKED: &str = r"^(user\.(name|email)|core\.(autocrlf|eol|safecrlf|filemode|symlinks|ignorecase)|remote\..*\.url|submodule\..*\.url|filter\..*\.(clean|smudge|process))$";
 
+/// The box's files have the times and sizes of the files here, and nothing else that the index remembers of them; so git
+/// there needs not read them all again before it knows that they are the same.
+const SAME_TIMES: &str = "\tcheckStat = minimal\n\ttrustctime = false\n";
+
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Settings {
@@ -113,7 +117,7 @@ fn without_secrets(url: &str) -> Option<String> {
 pub(super) fn text(settings: &Settings, object_format: &str) -> String {
     let sha256 = object_format == "sha256";
     let mut text = format!(
-        "[core]\n\trepositoryformatversion = {}\n\tbare = false\n\tlogallrefupdates = true\n",
+        "[core]\n\trepositoryformatversion = {}\n\tbare = false\n\tlogallrefupdates = true\n{SAME_TIMES}",
         u8::from(sha256)
     );
     if !settings.values.iter().any(|(key, _)| key == "core.filemode") {
@@ -217,6 +221,8 @@ mod tests {
         	repositoryformatversion = 1
         	bare = false
         	logallrefupdates = true
+        	checkStat = minimal
+        	trustctime = false
         [extensions]
         	objectFormat = sha256
         [user]

@@ -1,7 +1,8 @@
 //! What a repository is like, asked once before anything is sent.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -272,13 +273,24 @@ fn stages(printed: &[u8], add: &mut impl FnMut(&str, &str)) {
 /// program that watches them.
 fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
     let copy = Index::new()?;
-    match fs::copy(path, copy.path()) {
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(Failure::failed(format!("cannot read {}", path.display())).because(&error));
-        }
-    }
+    let cannot_read =
+        |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(&error);
+    // Before the copy: a time that is too early only has git look at more files.
+    let modified = match fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        Ok(modified) => modified,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot_read(error)),
+    };
+    // Git takes a file that was changed when the index was, or later, for one that it has to read: so the copy has to
+    // have the time of the original.
+    fs::copy(path, copy.path())
+        .and_then(|_| {
+            File::options()
+                .write(true)
+                .open(copy.path())?
+                .set_modified(modified)
+        })
+        .map_err(cannot_read)?;
     // Objects that it makes on the way, as for the directories of a sparse index, are for the copy alone.
     let objects = text(git.read(["rev-parse", "--git-path", "objects"])?);
     let own_objects = copy.directory.path().join("objects");
