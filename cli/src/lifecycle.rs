@@ -8,7 +8,7 @@ use agentbox_ctl::protocol::seed::{SEEDED, SEEDED_WITHOUT_HISTORY};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use crate::boxes::{BoxInfo, BoxState, label};
+use crate::boxes::{BoxInfo, BoxState, label, name};
 use crate::context::Context;
 use crate::docker::{AttachedOutput, Docker, DockerError, RestartPolicy};
 use crate::interrupt::{Interrupt, Stopped};
@@ -267,6 +267,24 @@ const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
 /// Those of the engine.
 pub async fn remove(docker: &Docker, container: &str, id: &str) -> Result<(), Failure> {
     docker.remove_container(container).await?;
+    remove_volumes(docker, id).await
+}
+
+/// Removes what there is of a box that was half-made when it was looked at and whose maker was gone then; `false` where
+/// there is no such container any more. Its maker may have finished between the two looks: then it is a box, under a
+/// name of its own, and left alone with everything it has. So it is removed by the name that only half-made ones have.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn remove_half_made(docker: &Docker, id: &str) -> Result<bool, Failure> {
+    let was_there = docker.remove_container(&name::temporary(id)).await?;
+    if was_there {
+        remove_volumes(docker, id).await?;
+    }
+    Ok(was_there)
+}
+
+async fn remove_volumes(docker: &Docker, id: &str) -> Result<(), Failure> {
     let own = format!("{}={id}", label::ID);
     let limit = Instant::now() + REMOVAL_LIMIT;
     for volume in docker.list_volumes(&own, false).await? {

@@ -13,6 +13,7 @@
 pub mod binaries;
 pub mod comeback;
 pub mod engine;
+pub mod gate;
 pub mod images;
 pub mod process;
 pub mod project;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use agentbox_tests::{Project, engine, images, wait_until};
+use agentbox_tests::gate::Gate;
+use agentbox_tests::process::{PATIENCE, Running};
+use agentbox_tests::{Project, TestBox, engine, images, wait_until};
 use nix::sys::signal::Signal;
 
 const YAML: &str = "services: {web: {command: exec sleep 1000}}\n";
@@ -109,6 +111,28 @@ fn prune_leaves_a_box_alone_that_is_being_made() {
     }
     create.finish(Duration::from_secs(60)).ok();
     project.run(&["status", &name]).ok();
+}
+
+#[test]
+fn a_box_that_gets_whole_while_prune_looks_around_is_left_alone() {
+    let project = Project::new("services: {}\n");
+    let (image, name) = (images::base(), format!("{}-whole", project.name()));
+    let before_the_name = Gate::before("/rename?");
+    let mut create = project.command(&["create", "-n", &name, "--image", &image]);
+    create.env("DOCKER_HOST", before_the_name.url());
+    let create = Running::spawn(create);
+    before_the_name.reached();
+    // Prune has seen a half-made box, and goes on when the process that made it is gone.
+    let after_the_look = Gate::before("/images/json?");
+    let mut prune = project.command(&["prune", "-f"]);
+    prune.env("DOCKER_HOST", after_the_look.url());
+    let prune = Running::spawn(prune);
+    after_the_look.reached();
+    before_the_name.open();
+    create.finish(PATIENCE).ok();
+    after_the_look.open();
+    prune.finish(PATIENCE).ok();
+    TestBox::new(&project, &name).exec("true").ok();
 }
 
 #[test]

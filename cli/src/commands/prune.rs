@@ -69,8 +69,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             context.ui.status("nothing was removed");
             return Ok(Exit::FAILURE);
         }
+        let mut half_made = Vec::new();
         for half in &leftovers.half_made {
-            lifecycle::remove(&docker, &half.container_id, &half.id).await?;
+            if lifecycle::remove_half_made(&docker, &half.id).await? {
+                half_made.push(half.id.as_str());
+            }
         }
         let mut volumes = Vec::new();
         for volume in leftovers.volumes {
@@ -87,16 +90,16 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         }
         if context.json {
             context.ui.json(&Removed {
-                half_made: leftovers.half_made.iter().map(|half| half.id.as_str()).collect(),
+                half_made,
                 volumes: &volumes,
                 images: &leftovers.images,
             })?;
-        } else if leftovers.half_made.is_empty() && volumes.is_empty() && leftovers.images.is_empty() {
+        } else if half_made.is_empty() && volumes.is_empty() && leftovers.images.is_empty() {
             context.ui.status("there is nothing to remove");
         } else {
             context.ui.status(&format!(
                 "removed {}, {} and {}",
-                counted(leftovers.half_made.len(), "half-made box", "half-made boxes"),
+                counted(half_made.len(), "half-made box", "half-made boxes"),
                 counted(volumes.len(), "volume", "volumes"),
                 counted(leftovers.images.len(), "temporary image", "temporary images")
             ));

@@ -150,7 +150,7 @@ async fn look(project: Project, reference: Option<String>) -> Result<Source, Fai
 async fn sweep(docker: Docker, abandoned: Vec<HalfMade>) {
     for half in abandoned {
         // Whatever fails here is there for `prune` to tell about.
-        let _ = lifecycle::remove(&docker, &half.container_id, &half.id).await;
+        let _ = lifecycle::remove_half_made(&docker, &half.id).await;
     }
 }
 

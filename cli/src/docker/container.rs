@@ -349,26 +349,27 @@ impl Docker {
             })
     }
 
-    /// Removes a container with its anonymous volumes, running or not. One that is gone, or going, is no error.
+    /// Removes a container with its anonymous volumes, running or not. One that is going already is no error; `false` says
+    /// that there is none.
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn remove_container(&self, container: &str) -> Result<(), DockerError> {
+    pub async fn remove_container(&self, container: &str) -> Result<bool, DockerError> {
         let options = RemoveContainerOptionsBuilder::default()
             .force(true)
             .v(true)
             .build();
         match self.patient.remove_container(container, Some(options)).await {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(error) => {
                 let error = self.error(&error, |cause| {
                     DockerError::RemoveContainer(container.to_owned(), cause)
                 });
                 let going = error.is_conflict() && error.cause().message.contains("already in progress");
-                if error.is_not_found() || going {
-                    Ok(())
-                } else {
-                    Err(error)
+                match going {
+                    true => Ok(true),
+                    false if error.is_not_found() => Ok(false),
+                    false => Err(error),
                 }
             }
         }
