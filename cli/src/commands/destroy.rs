@@ -13,7 +13,7 @@ use crate::docker::Docker;
 use crate::interrupt::{self, Interrupt, Stopped};
 use crate::lifecycle;
 use crate::project::Project;
-use crate::work::save::{self, awake};
+use crate::work::save::{self, Saved, awake};
 
 /// Arguments of `destroy`.
 #[derive(Debug, clap::Args)]
@@ -125,14 +125,17 @@ async fn rescue(context: &Context, docker: &Docker, info: &BoxInfo, force: bool)
                 return Ok(Rescue::Refused);
             }
         }
-        let path = interrupt.guard(save::save(context, docker, info, &plan)).await?;
-        if let (Some(path), Some(told)) = (&path, plan.told()) {
+        let saved = interrupt.guard(save::save(context, docker, info, plan)).await?;
+        let Some(Saved { path, plan }) = saved else {
+            return Ok(Rescue::Done(None));
+        };
+        if let Some(told) = plan.told() {
             context.ui.status(&format!("saved {told} to {}", path.display()));
-            for recipe in save::recipes(info, &plan, path) {
-                context.ui.hint(&recipe);
-            }
         }
-        Ok(Rescue::Done(path))
+        for recipe in save::recipes(info, &plan, &path) {
+            context.ui.hint(&recipe);
+        }
+        Ok(Rescue::Done(Some(path)))
     }
     .await;
     if !matches!(result, Ok(Rescue::Done(_)))

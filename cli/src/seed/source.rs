@@ -67,6 +67,8 @@ impl Source {
         let with_git = project.in_git && work::is_installed();
         let kind = if with_git {
             in_work_tree(&root, reference)?
+        } else if !project.in_git && work::is_installed() && is_bare(&root) {
+            return Err(no_work_tree(&root));
         } else {
             if reference.is_some() {
                 return Err(no_repository(project));
@@ -99,6 +101,10 @@ impl Source {
 
 fn in_work_tree(root: &Path, reference: Option<&str>) -> Result<Kind, Failure> {
     let git = HostGit::new(root);
+    // A bare repository, or one whose files are elsewhere.
+    if git.text(["rev-parse", "--is-inside-work-tree"])? != "true" {
+        return Err(no_work_tree(root));
+    }
     let prefix = prefix(&git)?;
     Ok(match (reference, prefix.is_empty()) {
         (None, true) => Kind::WorkTree(git::Repository::of(root)?),
@@ -121,6 +127,20 @@ fn prefix(git: &HostGit) -> Result<String, Failure> {
         .trim_end_matches('\n')
         .trim_end_matches('/')
         .to_owned())
+}
+
+/// Whether a directory that no `.git` is in or above is a repository itself: hooks and credentials are in it, and no
+/// project.
+fn is_bare(root: &Path) -> bool {
+    HostGit::new(root)
+        .text(["rev-parse", "--is-bare-repository"])
+        .is_ok_and(|answer| answer == "true")
+}
+
+fn no_work_tree(root: &Path) -> Failure {
+    Failure::failed(format!("{} is no work tree of its repository", root.display()))
+        .hint("git worktree list, and --project with one of those")
+        .hint("git worktree add ../NAME, where there is none")
 }
 
 fn no_repository(project: &Project) -> Failure {

@@ -8,8 +8,8 @@ use crate::session::{Output, Request, Source};
 use crate::target::Target;
 use crate::ui::one_line;
 
-/// Longest report that is read, in bytes: a thousand references with the longest names there are.
-const REPORT_LIMIT: usize = 8 << 20;
+/// Longest report that is read, in bytes: as many references as one may name, with long names.
+const REPORT_LIMIT: usize = 16 << 20;
 /// How much of what the box's side complains about is kept, in bytes.
 const COMPLAINT_LIMIT: usize = 8 * 1024;
 /// What `agentbox-ctl` ends with when it does not know a command.

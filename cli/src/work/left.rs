@@ -50,11 +50,15 @@ pub fn left(git: Option<&HostGit>, report: &Report) -> Result<Left, Failure> {
             .filter(|reference| !has(&reference.id))
             .cloned()
             .collect(),
-        known: ids
+        // What the box began with leads to most of the rest.
+        known: report
+            .base
             .iter()
+            .map(String::as_str)
+            .chain(ids.iter().copied())
             .filter(|id| has(id))
             .take(KNOWN)
-            .map(|id| (*id).to_owned())
+            .map(str::to_owned)
             .collect(),
     })
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 /// Variables that lead git to another repository, or make it run something. A hook, an alias or a shell may have
 /// left them in our environment.
-const FOREIGN: [&str; 17] = [
+const FOREIGN: [&str; 16] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_COMMON_DIR",
@@ -18,7 +18,6 @@ const FOREIGN: [&str; 17] = [
     "GIT_NAMESPACE",
     "GIT_PREFIX",
     "GIT_SHALLOW_FILE",
-    "GIT_GRAFT_FILE",
     "GIT_REPLACE_REF_BASE",
     "GIT_ATTR_SOURCE",
     "GIT_EXTERNAL_DIFF",
@@ -42,7 +41,9 @@ pub fn git(directory: &Path) -> Command {
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_NO_LAZY_FETCH", "1")
+        // History as it was written: neither replacements nor grafts go along with objects.
         .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_GRAFT_FILE", "/dev/null")
         .stdin(Stdio::null())
         .arg("-C")
         .arg(directory);
@@ -52,6 +53,7 @@ pub fn git(directory: &Path) -> Command {
         "gc.auto=0",
         "maintenance.auto=false",
         "advice.addEmbeddedRepo=false",
+        "advice.graftFileDeprecated=false",
     ] {
         command.arg("-c").arg(setting);
     }

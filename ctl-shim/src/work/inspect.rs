@@ -28,6 +28,7 @@ pub fn inspect(directory: &Path) -> Result<Report, Failure> {
     }
     report.head = commit(directory, "HEAD");
     report.base = commit(directory, BASE);
+    report.shallow = git_path(directory, "shallow").is_ok_and(|path| path.exists());
     report.branch = line(directory, &["symbolic-ref", "--quiet", "HEAD"]);
     let mut listing = git(directory);
     listing.args([
@@ -72,6 +73,7 @@ pub fn inspect(directory: &Path) -> Result<Report, Failure> {
         })
         .collect::<Vec<_>>();
     report.references.extend(own);
+    work_trees(directory, &mut report);
     report.more = report.references.len() > REFERENCES;
     report.references.truncate(REFERENCES);
     report.repository = true;
@@ -87,7 +89,8 @@ pub fn inspect(directory: &Path) -> Result<Report, Failure> {
     } else {
         Uncommitted::New
     };
-    report.nested = moved_submodules(directory, &report);
+    let moved = moved_submodules(directory, &report);
+    report.nested.extend(moved);
     if report.uncommitted == Uncommitted::New {
         for path in changed {
             if !fits_a_bundle(&directory.join(os(&path))) {
@@ -105,6 +108,30 @@ fn fits_a_bundle(path: &Path) -> bool {
         Ok(metadata) if metadata.is_file() => fs::File::open(path).is_ok(),
         Ok(metadata) if metadata.is_dir() => path.join(".git").symlink_metadata().is_err(),
         _ => true,
+    }
+}
+
+/// Further work trees of the repository: a HEAD on no branch is a reference of its own, and what is not committed is as
+/// in a repository inside, ignored by git or not.
+fn work_trees(directory: &Path, report: &mut Report) {
+    let mut command = git(directory);
+    command.args(["worktree", "list", "--porcelain"]);
+    let listed = read(command).unwrap_or_default();
+    let listed = String::from_utf8_lossy(&listed);
+    // The first is this one.
+    for (number, tree) in listed.split("\n\n").skip(1).enumerate() {
+        let value = |key: &str| tree.lines().find_map(|line| line.strip_prefix(key));
+        let Some(path) = value("worktree ") else { continue };
+        if let (Some(id), Some(_)) = (value("HEAD "), value("detached")) {
+            report.references.push(Reference {
+                name: format!("refs/agentbox/worktree/{number}"),
+                id: id.to_owned(),
+            });
+        }
+        let path = Path::new(path);
+        if path.starts_with(directory) && changed_paths(path).is_ok_and(|changed| !changed.is_empty()) {
+            report.nested.push(path.to_string_lossy().into_owned());
+        }
     }
 }
 

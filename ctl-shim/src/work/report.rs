@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Most references that a report names.
-pub const REFERENCES: usize = 1000;
+pub const REFERENCES: usize = 20_000;
 /// The commit that a box's branch was forked from.
 pub const BASE: &str = "refs/agentbox/base";
 /// The record of what was uncommitted when the box was made, inside the repository's directory.
@@ -46,6 +46,8 @@ pub struct Report {
     pub branch: Option<String>,
     /// What [`BASE`] points to.
     pub base: Option<String>,
+    /// The history is cut off somewhere.
+    pub shallow: bool,
     /// Branches, tags, entries of the stash, a HEAD on no branch.
     pub references: Vec<Reference>,
     /// There are more than [`REFERENCES`] of them.

@@ -11,7 +11,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::git::{cannot_run, commit, failed, git, os, read};
+use super::git::{cannot_run, commit, failed, git, line, os, read};
 use super::inspect::git_path;
 use super::report::{BASE, Report, Uncommitted};
 use super::uncommitted::changed_paths;
@@ -20,6 +20,14 @@ use crate::time::Timestamp;
 
 /// Who commits what nobody has committed.
 const COMMITTER: &str = "agentbox";
+/// Settings of the box's repository that say how a file becomes an object. None of them can run anything.
+const CONVERSIONS: [&str; 5] = [
+    "core.autocrlf",
+    "core.eol",
+    "core.filemode",
+    "core.symlinks",
+    "core.ignorecase",
+];
 
 struct Scratch {
     directory: PathBuf,
@@ -54,15 +62,29 @@ impl Scratch {
         let format = read(format)?;
         let mut init = git(&directory);
         init.args(["init", "--quiet", "--template=", "--object-format"]);
-        init.arg(os(format.trim_ascii_end()));
+        init.arg(os(format.trim_ascii_end()))
+            .env("GIT_DEFAULT_REF_FORMAT", "files");
         read(init)?;
         let objects = git_path(workspace, "objects")?.canonicalize().map_err(cannot)?;
         let own = directory.join(".git");
-        let line = [objects.as_os_str().as_encoded_bytes(), b"\n"].concat();
-        fs::write(own.join("objects/info/alternates"), line).map_err(cannot)?;
-        // Where a history is cut off, it is cut off here too.
-        if let Ok(shallow) = fs::read(git_path(workspace, "shallow")?) {
-            fs::write(own.join("shallow"), shallow).map_err(cannot)?;
+        let alternate = [objects.as_os_str().as_encoded_bytes(), b"\n"].concat();
+        fs::write(own.join("objects/info/alternates"), alternate).map_err(cannot)?;
+        // Where a history is cut off, it is cut off here too; and attributes that no commit has count.
+        for name in ["shallow", "info/attributes"] {
+            if let Ok(content) = fs::read(git_path(workspace, name)?) {
+                let path = own.join(name);
+                path.parent()
+                    .map_or(Ok(()), fs::create_dir_all)
+                    .and_then(|()| fs::write(path, content))
+                    .map_err(cannot)?;
+            }
+        }
+        for key in CONVERSIONS {
+            if let Some(value) = line(workspace, &["config", "--get", key]) {
+                let mut set = git(&directory);
+                set.args(["config", key, &value]);
+                read(set)?;
+            }
         }
         Ok(scratch)
     }
@@ -186,15 +208,18 @@ pub fn diff(workspace: &Path, flags: &[&str]) -> Result<(), Failure> {
 /// As [`diff`], and a bundle that would hold nothing.
 pub fn bundle(workspace: &Path, name: &str, known: &[&str], report: &Report) -> Result<(), Failure> {
     let scratch = Scratch::new(workspace)?;
-    let mut updates = Vec::new();
+    // In one file: thousands of references in a file each take a minute.
+    let mut references = String::new();
     for reference in &report.references {
-        updates.extend_from_slice(format!("create {} {}\n", reference.name, reference.id).as_bytes());
+        references.push_str(&format!("{} {}\n", reference.id, reference.name));
     }
     if report.uncommitted == Uncommitted::New {
         let id = scratch.commit(name)?;
-        updates.extend_from_slice(format!("create refs/agentbox/uncommitted/{name} {id}\n").as_bytes());
+        references.push_str(&format!("{id} refs/agentbox/uncommitted/{name}\n"));
     }
-    scratch.line(&["update-ref", "--stdin"], &updates)?;
+    let packed = scratch.directory.join(".git/packed-refs");
+    fs::write(&packed, references)
+        .map_err(|error| Failure::failed(format!("cannot write {}", packed.display())).because(&error))?;
     match &report.branch {
         Some(branch) => scratch.line(&["symbolic-ref", "HEAD", branch], b"")?,
         None => String::new(),

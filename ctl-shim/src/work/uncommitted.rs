@@ -67,6 +67,8 @@ pub fn changed_paths(directory: &Path) -> Result<Vec<Vec<u8>>, Failure> {
         "--porcelain=v1",
         "-z",
         "--untracked-files=all",
+        // Whatever `.gitmodules` asks for: what lies in a submodule is work as well.
+        "--ignore-submodules=none",
         "--no-renames",
     ]);
     let listed = read(command)?;

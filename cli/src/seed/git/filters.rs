@@ -8,7 +8,6 @@ use std::io::Read;
 
 use agentbox_ctl::failure::Failure;
 
-use super::Repository;
 use super::tree::{Objects, mode};
 use crate::host_git::HostGit;
 
@@ -30,21 +29,29 @@ impl Stored {
     ///
     /// # Errors
     /// A git that fails.
-    pub(super) fn find(repository: &Repository) -> Result<Self, Failure> {
-        let drivers = &repository.settings.filters;
+    pub(super) fn find(git: &HostGit, drivers: &[String]) -> Result<Self, Failure> {
         if drivers.is_empty() {
             return Ok(Self::default());
         }
-        let git = &repository.git;
         let listed = git.read(["ls-files", "-z", "--cached"])?;
         let filtered = filtered(git, drivers, listed)?;
         if filtered.is_empty() {
             return Ok(Self::default());
         }
+        // Not `diff-files`, to which a file with another time is changed; nor `diff`, which writes the index.
         let changed: HashSet<Vec<u8>> = git
-            .read(["diff-files", "-z", "--name-only"])?
+            .read([
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--untracked-files=no",
+                "--ignore-submodules=all",
+                "--no-renames",
+            ])?
             .split(|byte| *byte == 0)
-            .map(<[u8]>::to_vec)
+            // The second letter is about the work tree.
+            .filter(|entry| entry.get(1).is_some_and(|letter| *letter != b' '))
+            .filter_map(|entry| entry.get(3..).map(<[u8]>::to_vec))
             .collect();
         let stages = git.read(["ls-files", "-z", "--stage"])?;
         let mut stored = HashMap::new();
@@ -65,6 +72,18 @@ impl Stored {
             }
         }
         Ok(Self(stored))
+    }
+
+    /// Entries for `git update-index -z --index-info`, without the size that the file has here: git takes a file of
+    /// another size for changed, whatever is in it.
+    pub(super) fn entries(&self) -> Vec<u8> {
+        let mut entries = Vec::new();
+        for (path, (id, mode)) in &self.0 {
+            entries.extend_from_slice(format!("100{mode:o} {id}\t").as_bytes());
+            entries.extend_from_slice(path);
+            entries.push(0);
+        }
+        entries
     }
 
     /// What gives their content.

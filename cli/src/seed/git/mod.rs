@@ -18,8 +18,7 @@ mod plan;
 mod tree;
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -57,11 +56,10 @@ pub(super) fn write(
     skip: &dyn Fn(&Path) -> bool,
 ) -> Result<(), Failure> {
     write_history(sender, repository, branch, target)?;
-    let stored = Stored::find(repository)?;
     let listed = Listing {
         git: &repository.git,
         root: &repository.root,
-        stored,
+        stored: Some(&repository.stored),
     };
     listed.write(sender, target, 0, skip)
 }
@@ -120,9 +118,12 @@ pub(super) fn write_history(
     if let Some(shallow) = &repository.shallow {
         small("shallow", shallow)?;
     }
-    if let Some(index) = &repository.index {
-        let path = index.path();
-        let content = fs::read(&path).map_err(|error| cannot_read(&path, &error))?;
+    if let Some(mut index) = repository.index.as_ref() {
+        let mut content = Vec::new();
+        index
+            .rewind()
+            .and_then(|()| index.read_to_end(&mut content))
+            .map_err(|error| cannot_read(Path::new("index"), &error))?;
         small("index", &content)?;
     }
     pack::write(sender, repository, &own)
@@ -139,8 +140,13 @@ fn refs(repository: &Repository, fresh: Option<&str>, is_box: bool) -> String {
         if is_box {
             add(BASE);
         }
-        // A branch called `agentbox` would stand in the way of `agentbox/…`.
-        let in_the_way = |name: &str| fresh.is_some_and(|fresh| fresh.starts_with(&format!("{name}/")));
+        // A branch called `agentbox` would stand in the way of `agentbox/…`, and `agentbox/<box>/…` in that of the
+        // fresh one.
+        let in_the_way = |name: &str| {
+            fresh.is_some_and(|fresh| {
+                fresh.starts_with(&format!("{name}/")) || name.starts_with(&format!("{fresh}/"))
+            })
+        };
         if let Some(branch) = &repository.branch
             && !in_the_way(branch)
         {
@@ -160,7 +166,7 @@ fn refs(repository: &Repository, fresh: Option<&str>, is_box: bool) -> String {
 pub(super) struct Listing<'a> {
     git: &'a HostGit,
     root: &'a Path,
-    stored: Stored,
+    stored: Option<&'a Stored>,
 }
 
 impl<'a> Listing<'a> {
@@ -169,7 +175,7 @@ impl<'a> Listing<'a> {
         Self {
             git,
             root,
-            stored: Stored::default(),
+            stored: None,
         }
     }
 
@@ -184,8 +190,10 @@ impl<'a> Listing<'a> {
         let command = self
             .git
             .command(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-        let mut contents = self.stored.contents(self.git)?;
-        sender.report.notes.extend(self.stored.note());
+        let none = Stored::default();
+        let stored = self.stored.unwrap_or(&none);
+        let mut contents = stored.contents(self.git)?;
+        sender.report.notes.extend(stored.note());
         self.git.stream(command, Vec::new(), |listed| {
             let mut last = Vec::new();
             for name in BufReader::new(listed).split(0) {
@@ -257,7 +265,7 @@ pub(super) fn write_nested(
     let listing = Listing {
         git: &repository.git,
         root,
-        stored: Stored::find(&repository)?,
+        stored: Some(&repository.stored),
     };
     listing.write(sender, target, depth, skip)
 }

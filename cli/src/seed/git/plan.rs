@@ -12,6 +12,7 @@ use agentbox_ctl::work;
 use tempfile::TempDir;
 
 use super::config::{self, Settings};
+use super::filters::Stored;
 use crate::host_git::HostGit;
 
 /// Files of a git directory that say what git was asked to leave out or to treat otherwise, and what it is merging.
@@ -46,18 +47,20 @@ pub(in crate::seed) struct Repository {
     pub(super) files: Vec<(&'static str, Vec<u8>)>,
     /// Where its history ends early, as git writes it.
     pub(super) shallow: Option<Vec<u8>>,
+    /// Files that go in as git stores them.
+    pub(super) stored: Stored,
     /// Ids of objects that only the index has.
     pub(super) staged: Vec<String>,
     /// Its uncommitted work, as [`work::uncommitted`] records it; none where that fails, which only costs that nobody can
     /// tell later whether the box has added any.
     pub(super) record: Option<Vec<u8>>,
     /// A copy of its index without what only this machine can use.
-    pub(super) index: Option<Index>,
+    pub(super) index: Option<File>,
 }
 
-/// A file in a directory of its own, which goes when this does.
+/// An index in a directory of its own, which goes when this does.
 #[derive(Debug)]
-pub(super) struct Index {
+struct Index {
     directory: TempDir,
 }
 
@@ -70,8 +73,14 @@ impl Index {
         Ok(Self { directory })
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         self.directory.path().join("index")
+    }
+
+    /// The file, which has no name any more: nothing is left of it, however this program ends.
+    fn open(self) -> Result<File, Failure> {
+        File::open(self.path())
+            .map_err(|error| Failure::failed("cannot read the copy of the index").because(&error))
     }
 }
 
@@ -103,8 +112,10 @@ impl Repository {
         let head = head.map(|id| text(id).trim().to_owned());
         let branch = git.lookup(["symbolic-ref", "--quiet", "HEAD"])?;
         let branch = branch.map(|name| text(name).trim().to_owned());
+        let settings = config::read(&git)?;
+        let stored = Stored::find(&git, &settings.filters)?;
         let mut repository = Self {
-            settings: config::read(&git)?,
+            settings,
             tags: tags(&git)?,
             object_format: object_format(&git),
             files: taken
@@ -113,7 +124,8 @@ impl Repository {
                 .collect(),
             shallow: if is_shallow { fs::read(shallow).ok() } else { None },
             staged: staged(&git, head.as_deref())?,
-            index: copy_index(&git, &index)?,
+            index: copy_index(&git, &index, &stored)?,
+            stored,
             record: recording.join().ok().flatten(),
             root: root.to_owned(),
             git,
@@ -148,7 +160,7 @@ impl Repository {
         repository.staged = Vec::new();
         repository.record = Some(work::CLEAN.to_vec());
         repository.files.retain(|(name, _)| !name.starts_with("MERGE"));
-        repository.index = Some(index);
+        repository.index = Some(index.open()?);
         Ok(repository)
     }
 
@@ -271,7 +283,7 @@ fn stages(printed: &[u8], add: &mut impl FnMut(&str, &str)) {
 
 /// A copy of the index, written anew: parts of it may lie in other files, name paths of this machine or speak to a
 /// program that watches them.
-fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
+fn copy_index(git: &HostGit, path: &Path, stored: &Stored) -> Result<Option<File>, Failure> {
     let copy = Index::new()?;
     let cannot_read =
         |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(&error);
@@ -303,6 +315,8 @@ fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
             "core.untrackedCache=false",
             "update-index",
             "--force-write-index",
+            "-z",
+            "--index-info",
         ])
         .env("GIT_INDEX_FILE", copy.path())
         .env("GIT_OBJECT_DIRECTORY", own_objects)
@@ -310,8 +324,8 @@ fn copy_index(git: &HostGit, path: &Path) -> Result<Option<Index>, Failure> {
             "GIT_ALTERNATE_OBJECT_DIRECTORIES",
             quoted(&git.directory().join(objects.trim_end_matches('\n'))),
         );
-    work::read(command)?;
-    Ok(Some(copy))
+    git.stream(command, stored.entries(), |_| Ok(()))?;
+    copy.open().map(Some)
 }
 
 /// A path for a variable that takes several, with a colon in between.

@@ -80,6 +80,8 @@ pub async fn fetch(
             command.env_remove(variable);
         }
     }
+    // Stronger than any setting of the user's, and than what is in our environment.
+    command.env("GIT_ALLOW_PROTOCOL", "ext");
     if let Some(engine) = &context.engine.flag {
         command.env("AGENTBOX_ENGINE", engine);
     }

@@ -15,7 +15,7 @@ pub mod summary;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::work::{Report, Uncommitted};
 
-use self::plan::{Change, branch_of, decide, differing, offer};
+use self::plan::{Change, branch_of, decide, differing, in_the_way, offer};
 use self::summary::Summary;
 use super::left::{left, require_whole};
 use super::{inside, project};
@@ -44,7 +44,8 @@ pub async fn pull(
     for warning in &offer.warnings {
         context.ui.warning(warning);
     }
-    let mut differing = differing(offer.wanted, &repository::known(&git, name)?);
+    let known = repository::known(&git, name)?;
+    let mut differing = differing(offer.wanted, &known);
     let branch = branch_of(name);
     // Branches that the box was given, and those without a commit of their own, are nothing that comes back.
     if differing
@@ -58,6 +59,17 @@ pub async fn pull(
                 || missing.iter().any(|reference| reference.id == wanted.id)
         });
     }
+    differing.retain(|(wanted, _)| {
+        let Some(other) = in_the_way(name, wanted, &known) else {
+            return true;
+        };
+        context.ui.warning(&format!(
+            "left out branch {}: {other}, pulled before, is in its way",
+            wanted.source
+        ));
+        context.ui.hint(&format!("git update-ref -d {other}"));
+        false
+    });
     if differing.iter().any(|(wanted, _)| wanted.reference == branch) {
         repository::refuse_checked_out(&git, name, &branch)?;
     }

@@ -1,6 +1,7 @@
 //! Which references of the host a pull would write. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::work::Report;
@@ -76,9 +77,14 @@ pub fn offer(name: &str, report: &Report) -> Result<Offer, Failure> {
     for (branch, id) in branches {
         let in_the_way = || {
             let directory = format!("{branch}/");
+            let below = taken
+                .range::<str, _>((Bound::Included(directory.as_str()), Bound::Unbounded))
+                .next();
             taken.contains(branch)
-                || taken.iter().any(|other| other.starts_with(&directory))
-                || taken.iter().any(|other| branch.starts_with(&format!("{other}/")))
+                || below.is_some_and(|other| other.starts_with(&directory))
+                || branch
+                    .match_indices('/')
+                    .any(|(end, _)| taken.contains(&branch[..end]))
         };
         if !is_branch_name(branch) || !is_object_id(id) || in_the_way() {
             offer.warnings.push(format!(
@@ -136,6 +142,28 @@ pub fn differing(wanted: Vec<Wanted>, known: &BTreeMap<String, String>) -> Vec<(
         })
         .filter(|(wanted, old)| old.as_ref() != Some(&wanted.id))
         .collect()
+}
+
+/// What the host has that a new reference of the box's namespace cannot lie beside: a name that is a directory of the other,
+/// as of a branch that the box has deleted since it was pulled.
+pub fn in_the_way<'known>(
+    name: &str,
+    wanted: &Wanted,
+    known: &'known BTreeMap<String, String>,
+) -> Option<&'known str> {
+    let inside = wanted.reference.strip_prefix(&namespace_of(name))?;
+    let above = wanted.reference.len() - inside.len();
+    let below = format!("{}/", wanted.reference);
+    known
+        .keys()
+        .find(|other| other.starts_with(&below))
+        .or_else(|| {
+            inside.match_indices('/').find_map(|(end, _)| {
+                let (other, _) = known.get_key_value(&wanted.reference[..above + end])?;
+                Some(other)
+            })
+        })
+        .map(String::as_str)
 }
 
 /// What is to be written. Without `force`, a reference that the box rewrote keeps everything from being written.

@@ -30,7 +30,7 @@ use crate::docker::Docker;
 use crate::host_git::HostGit;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::target::Target;
-use crate::ui::{counted, one_line, size};
+use crate::ui::{Step, counted, one_line, size};
 
 /// Largest `agentbox.yaml` that is compared with what the host put into the box, in bytes.
 const CONFIG_LIMIT: usize = 16 << 20;
@@ -121,6 +121,13 @@ pub async fn survey(
     if left.missing.is_empty() && report.uncommitted != Uncommitted::New {
         return Ok(Plan::Nothing);
     }
+    let fits = report.base.as_ref().is_some_and(|base| left.known.contains(base));
+    if report.shallow && !fits {
+        // Nobody could fetch from a bundle of it.
+        return Ok(Plan::Archive {
+            why: "its history is cut off, and the project does not have the rest".to_owned(),
+        });
+    }
     let report = Box::new(report);
     Ok(Plan::Bundle { report, left })
 }
@@ -158,49 +165,107 @@ async fn archive(docker: &Docker, info: &BoxInfo, why: &str) -> Result<Plan, Fai
     Ok(Plan::Nothing)
 }
 
-/// Saves what `plan` says, and gives the file. The box runs where it is a bundle.
+/// A file of saved work.
+#[derive(Debug)]
+pub struct Saved {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in it: what was planned, or everything where no bundle could be made.
+    pub plan: Plan,
+}
+
+/// Saves what `plan` says; nothing for [`Plan::Nothing`]. The box runs where it is a bundle. Where the box's git cannot
+/// make one, or makes one that is not whole, everything is saved: the archive API needs nothing of the box to work.
 ///
 /// # Errors
-/// A directory that cannot be written, a full disk, a box that went away, a bundle that is not what was asked for.
-/// Nothing is left of the file then.
+/// A directory that cannot be written, a full disk, a box that went away. Nothing is left of the file then.
 pub async fn save(
     context: &Context,
     docker: &Docker,
     info: &BoxInfo,
-    plan: &Plan,
-) -> Result<Option<PathBuf>, Failure> {
-    let extension = match plan {
-        Plan::Nothing => return Ok(None),
-        Plan::Bundle { .. } => "bundle",
-        Plan::Archive { .. } => "tar",
+    plan: Plan,
+) -> Result<Option<Saved>, Failure> {
+    let Plan::Bundle { report, left } = &plan else {
+        return whole(context, docker, info, plan).await;
     };
-    let name = &info.name;
-    let step = context.ui.step(&format!("saving the work of box `{name}`"));
-    let mut partial = Partial::begin(&file::directory()?, name, extension, Timestamp::now())?;
-    let mut written: u64 = 0;
-    let mut take = |partial: &mut Partial, bytes: &[u8]| {
-        written += bytes.len() as u64;
-        step.update(&size(written));
-        partial.write(bytes)
-    };
-    match plan {
-        Plan::Nothing => {}
-        Plan::Archive { .. } => {
-            let mut stream = docker.download(&info.container_id, paths::WORKSPACE);
-            while let Some(part) = stream.next().await {
-                take(&mut partial, &part?)?;
+    let mut writing = Writing::begin(context, info, "bundle")?;
+    let mut words = vec!["bundle", info.name.as_str()];
+    words.extend(left.known.iter().map(String::as_str));
+    let made = inside::run(&target(docker, info), &words, |bytes| writing.take(bytes)).await;
+    let verified = made.and_then(|()| verify(info, writing.partial.path(), report, left));
+    match verified {
+        Ok(()) => Ok(Some(Saved {
+            path: writing.finish()?,
+            plan,
+        })),
+        // The trouble is on this side, and an archive would only be larger.
+        Err(failure) if writing.failed => Err(failure),
+        Err(failure) => {
+            drop(writing);
+            context.ui.warning(&failure.message);
+            for cause in &failure.causes {
+                context.ui.detail(cause);
             }
-        }
-        Plan::Bundle { report, left } => {
-            let mut words = vec!["bundle", name];
-            words.extend(left.known.iter().map(String::as_str));
-            inside::run(&target(docker, info), &words, |bytes| take(&mut partial, bytes)).await?;
-            verify(info, partial.path(), report, left)?;
+            let why = "git cannot make a bundle of it".to_owned();
+            whole(context, docker, info, Plan::Archive { why }).await
         }
     }
-    let path = partial.finish()?;
-    step.finish("");
-    Ok(Some(path))
+}
+
+/// Saves all files for a [`Plan::Archive`], nothing for any other.
+async fn whole(
+    context: &Context,
+    docker: &Docker,
+    info: &BoxInfo,
+    plan: Plan,
+) -> Result<Option<Saved>, Failure> {
+    if !matches!(plan, Plan::Archive { .. }) {
+        return Ok(None);
+    }
+    let mut writing = Writing::begin(context, info, "tar")?;
+    let mut stream = docker.download(&info.container_id, paths::WORKSPACE);
+    while let Some(part) = stream.next().await {
+        writing.take(&part?)?;
+    }
+    let path = writing.finish()?;
+    Ok(Some(Saved { path, plan }))
+}
+
+/// A file that grows, and shows it.
+struct Writing<'a> {
+    partial: Partial,
+    step: Step<'a>,
+    written: u64,
+    /// It could not be written.
+    failed: bool,
+}
+
+impl<'a> Writing<'a> {
+    fn begin(context: &'a Context, info: &BoxInfo, extension: &str) -> Result<Self, Failure> {
+        let step = context
+            .ui
+            .step(&format!("saving the work of box `{}`", info.name));
+        Ok(Self {
+            partial: Partial::begin(&file::directory()?, &info.name, extension, Timestamp::now())?,
+            step,
+            written: 0,
+            failed: false,
+        })
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.written += bytes.len() as u64;
+        self.step.update(&size(self.written));
+        let result = self.partial.write(bytes);
+        self.failed |= result.is_err();
+        result
+    }
+
+    fn finish(self) -> Result<PathBuf, Failure> {
+        let path = self.partial.finish()?;
+        self.step.finish("");
+        Ok(path)
+    }
 }
 
 /// Checks that a bundle holds what it is for, and that it fits the host's repository.
