@@ -180,6 +180,13 @@ carry:
         "{diff}"
     );
 
+    // A copy would land beneath the memory, in a layer.
+    let link = format!("{}:/home/developer/.netrc", test_box.name());
+    project
+        .run(&["cp", "/etc/hostname", &link])
+        .expect_code(1)
+        .complains(&["a copy does not reach"]);
+
     // What the box writes is its own until the next start.
     test_box.exec("echo changed > ~/.netrc").ok();
     assert_eq!(test_box.exec("cat ~/.netrc").ok().stdout, "changed\n");
