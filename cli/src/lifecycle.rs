@@ -20,6 +20,10 @@ use crate::supervisor_binary;
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 /// How much of a box's output is kept for the message when it does not get ready.
 const KEPT_OUTPUT: usize = 4 * 1024;
+/// What PID 1 says of a supervisor that the kernel, or somebody in the box, has killed.
+const KILLED: &[u8] = b"the supervisor was ended by signal 9";
+/// After how many of them nobody waits for another try.
+const KILLS: usize = 3;
 /// Which version of the supervisor a `start` put into the box, inside the private volume.
 const REFRESHED: &str = "/var/lib/agentbox/private/supervisor-version";
 
@@ -61,6 +65,13 @@ impl ReadyLine {
         self.without_history
     }
 
+    /// Whether the supervisor is killed again and again, as it is where memory is too small for it.
+    fn is_hopeless(&self) -> bool {
+        let lines = self.kept.split(|byte| *byte == b'\n');
+        let is_kill = |line: &&[u8]| line.windows(KILLED.len()).any(|part| part == KILLED);
+        lines.filter(is_kill).count() >= KILLS
+    }
+
     /// The last lines that came, without the empty ones.
     pub fn last_lines(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.kept);
@@ -72,10 +83,20 @@ impl ReadyLine {
     }
 }
 
+/// What the output of a box told.
+enum Found {
+    /// Its supervisor answers.
+    Ready,
+    /// Its supervisor is killed over and over.
+    Killed,
+    /// The box has ended.
+    Ended,
+}
+
 /// Waits until the supervisor answers; `line` has taken the output so far.
 ///
 /// # Errors
-/// A box that ends first, with its last output; one that takes too long.
+/// A box that ends first, with its last output; one whose supervisor is killed over and over, or takes too long.
 pub async fn wait_ready(
     docker: &Docker,
     container: &str,
@@ -89,15 +110,25 @@ pub async fn wait_ready(
     let found = timeout(READY_DEADLINE, async {
         while let Some(part) = output.next().await {
             if line.feed(&part?.1) {
-                return Ok::<bool, DockerError>(true);
+                return Ok::<_, DockerError>(Found::Ready);
+            }
+            if line.is_hopeless() {
+                return Ok(Found::Killed);
             }
         }
-        Ok(false)
+        Ok(Found::Ended)
     })
     .await;
     match found {
-        Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(ended_at_start(docker, container, name, line).await),
+        Ok(Ok(Found::Ready)) => Ok(()),
+        Ok(Ok(Found::Killed)) => Err(Failure::failed(format!(
+            "the supervisor of box `{name}` is killed whenever it starts"
+        ))
+        .cause(
+            "the kernel does that where a box's memory is too small; carried secrets take their part of it",
+        )
+        .hint("agentbox create with a higher --memory")),
+        Ok(Ok(Found::Ended)) => Err(ended_at_start(docker, container, name, line).await),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => {
             let failure = Failure::timeout(format!(
@@ -322,6 +353,19 @@ mod tests {
         assert!(!line.feed(b"l 0.1.0: rea"));
         assert!(line.feed(b"dy\n"));
         assert_eq!(line.last_lines().len(), 2);
+    }
+
+    #[test]
+    fn a_supervisor_that_is_killed_over_and_over_is_given_up() {
+        let mut line = ReadyLine::default();
+        let told = [b"agentbox-ctl init: ", KILLED, b"; next start in 100 ms\n"].concat();
+        for _ in 1..KILLS {
+            line.feed(&told);
+            assert!(!line.is_hopeless());
+        }
+        line.feed(&told[..30]);
+        line.feed(&told[30..]);
+        assert!(line.is_hopeless());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use agentbox_tests::comeback::git;
 use agentbox_tests::process::{PATIENCE, run};
 use agentbox_tests::{Project, Terminal, TestBox, engine, images};
 
@@ -178,6 +179,13 @@ carry:
         diff.contains("A /home/developer/.netrc\n") && !diff.contains("secrets/"),
         "{diff}"
     );
+
+    // A copy would land beneath the memory, in a layer.
+    let link = format!("{}:/home/developer/.netrc", test_box.name());
+    project
+        .run(&["cp", "/etc/hostname", &link])
+        .expect_code(1)
+        .complains(&["a copy does not reach"]);
 
     // What the box writes is its own until the next start.
     test_box.exec("echo changed > ~/.netrc").ok();
@@ -447,4 +455,33 @@ fn another_image_s_user_owns_what_is_carried() {
     assert_eq!(owners, ["0", "1234", "1234"], "{listed}");
     test_box.exec("touch ~/a/new").ok();
     test_box.exec("touch ~/b/new").ok();
+}
+
+#[test]
+fn what_is_carried_is_no_work_and_gets_into_no_commit() {
+    let project = Project::new(&format!(
+        "{WEB}carry: [./own.env, ~/token=/workspace/conf/token, {{src: ~/token, dest: /workspace/link, secret: true}}]\n"
+    ));
+    home(&project, "token", "CARRIED\n");
+    git(project.directory(), &["init", "-q"]);
+    git(project.directory(), &["add", "-A"]);
+    git(project.directory(), &["commit", "-q", "-m", "all"]);
+    // Not ignored here, so it is uncommitted work of the host's.
+    project.file("own.env", "CARRIED\n");
+    project.file("new", "new\n");
+
+    let test_box = project.create(&["--carry-yes"]);
+    let name = test_box.name().to_owned();
+    assert_eq!(test_box.exec("git status --short").ok().stdout, "?? new\n");
+    let diff = project.run(&["diff", &name]).ok().stdout;
+    assert!(diff.contains("+new") && !diff.contains("CARRIED"), "{diff}");
+    // Nothing was done in it, so there is nothing to save.
+    let destroyed = project.run(&["destroy", "-f", &name]).ok();
+    assert!(!destroyed.stderr.contains("saved"), "{}", destroyed.stderr);
+
+    let test_box = project.create(&["--carry-yes"]);
+    let commit =
+        "git add --all && git -c user.name=t -c user.email=t@t commit -qm work && git show --stat=80 HEAD";
+    let shown = test_box.exec(commit).ok().stdout;
+    assert!(shown.contains("1 file changed"), "{shown}");
 }

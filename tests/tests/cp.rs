@@ -366,7 +366,7 @@ fn a_box_that_cheats_reaches_nothing_outside_the_destination() {
         .run(&["cp", &format!("{name}:/etc/hostname"), "/dev/null"])
         .expect_code(1)
         .complains(&["is a device"]);
-    for path in ["/dev/null", "/proc/self", "/sys/x"] {
+    for path in ["/dev/null", "/proc/self", "/sys/x", "/run/agentbox/secrets/x"] {
         let reach = "a copy does not reach";
         project
             .run(&["cp", "mine", &format!("{name}:{path}")])
@@ -515,6 +515,12 @@ fn tar_streams_go_both_ways() {
         .complains(&["must be a tar archive"]);
     let sender = project.start(&["cp", "-", ":/opt/tree/file"]);
     sender.finish(Duration::from_secs(30)).expect_code(1);
+    // Whoever should have written it has failed.
+    project
+        .start(&["cp", "-", ":/opt"])
+        .finish(Duration::from_secs(30))
+        .expect_code(1)
+        .complains(&["stdin is empty"]);
 }
 
 #[test]

@@ -102,15 +102,14 @@ fn decide_with(
         Answer::Yes => show(ui, request, Ui::status),
         Answer::Ask if ui.is_interactive() => {
             // With `--quiet` too: a question without its subject is none.
-            show(ui, request, |ui, line| {
-                ui.report_bytes(format!("{line}\n").as_bytes());
-            });
+            show(ui, request, report);
             if !confirm(&request.question)? {
                 return Err(refused(request, "was not allowed"));
             }
         }
         Answer::Ask | Answer::Never | Answer::Skip => {
-            show(ui, request, Ui::status);
+            // As much as the error itself: nobody can allow what is not named.
+            show(ui, request, report);
             let why = if ui.is_interactive() {
                 "is not allowed yet, and nothing may be asked"
             } else {
@@ -144,6 +143,11 @@ fn is_remembered(ui: &Ui, store: &Result<Store, Failure>, key: &Key) -> bool {
             false
         }
     }
+}
+
+/// Shows a line whatever is asked for less.
+fn report(ui: &Ui, line: &str) {
+    ui.report_bytes(format!("{line}\n").as_bytes());
 }
 
 fn show(ui: &Ui, request: &Request<'_>, print: impl Fn(&Ui, &str)) {
@@ -248,6 +252,12 @@ mod tests {
         1 error: what agentbox.yaml asks for is not allowed yet, and without a terminal nobody can be asked
         hint: agentbox create --carry-yes
         ");
+        assert!(shown.contains("~/.npmrc"), "{shown}");
+        let quiet = Look {
+            quiet: true,
+            ..Look::default()
+        };
+        let (_, shown) = asked(&store, quiet, b"one", Answer::Ask, true);
         assert!(shown.contains("~/.npmrc"), "{shown}");
         let (outcome, _) = asked(&store, TERMINAL, b"one", Answer::Never, true);
         assert!(outcome.contains("nothing may be asked"), "{outcome}");

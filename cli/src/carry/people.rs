@@ -51,7 +51,9 @@ impl People {
         let Some(name) = &entry.carry.user else {
             return Ok(self.owner);
         };
-        user::look_up(name, self.passwd.as_deref(), None).map_err(|_| {
+        let found = user::look_up(name, self.passwd.as_deref(), None).ok();
+        // The highest number is nobody's: to the kernel it says to leave the owner as it is.
+        found.filter(|owner| owner.user != u32::MAX).ok_or_else(|| {
             Failure::failed(format!(
                 "the image has no user `{name}`, and carry wants {} to be theirs",
                 shown(Path::new(&entry.carry.dest))

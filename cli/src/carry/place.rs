@@ -446,6 +446,7 @@ carry:
             refusal("carry: [./token=/home/dev/a, ./token=~/a]", HOME),
             refusal("carry: [./token=/home/dev/a, ./token=~/a/b]", HOME),
             refusal("carry: [{src: ./token, dest: /t, user: nobody}]", HOME),
+            refusal("carry: [{src: ./token, dest: /t, user: 4294967295}]", HOME),
             refusal(
                 "carry: [./bin=/usr/local/bin]",
                 &[("/usr/local/bin", There::Directory)],
@@ -457,6 +458,7 @@ carry:
 /home/dev/a and ~/a exclude each other in this box
 /home/dev/a and ~/a/b exclude each other in this box
 the image has no user `nobody`, and carry wants /t to be theirs
+the image has no user `4294967295`, and carry wants /t to be theirs
 /usr/local/bin/agentbox-ctl is not for carry
 "#);
     }

@@ -213,6 +213,7 @@ async fn place(side: &BoxSide<'_>, from: &HerePath, source: &Source, to: &BoxPat
                 return Err(Failure::failed(format!("{} cannot be replaced", side.show(&at))));
             };
             let (directory, stat) = side.follow(directory).await?;
+            side.check_reach(&directory)?;
             match stat.map(|stat| stat.kind) {
                 Some(PathKind::Directory) => {}
                 None => {

@@ -25,6 +25,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths;
 use serde::Serialize;
 
 pub use self::endpoint::{BoxPath, Ending, Endpoint, HerePath};
@@ -38,8 +39,9 @@ use crate::ui::Meter;
 /// Most links that are followed from a path of a box: the engine follows them all at once, so a second one is a race.
 const LINKS: usize = 8;
 
-/// What the kernel mounts in a running box: the engine's archives show, and would silently fill, what lies beneath.
-const MOUNTED: [&str; 3] = ["/dev", "/proc", "/sys"];
+/// What is mounted in a running box, by the kernel and for carried secrets: the engine's archives show, and would
+/// silently fill, what lies beneath.
+const MOUNTED: [&str; 4] = ["/dev", "/proc", "/sys", paths::SECRETS_IN_MEMORY];
 
 /// A copy that is wanted: one side is in a box.
 #[derive(Debug, Clone, PartialEq, Eq)]

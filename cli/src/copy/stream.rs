@@ -66,6 +66,13 @@ pub(super) async fn into_box(
                     .into(),
             );
         }
+        // The shortest archive has its end. The engine takes nothing at all for one, but what should have written it has
+        // failed.
+        Ok(Ok(())) if meter.bytes_so_far() == 0 => {
+            return Err(Failure::failed("stdin is empty, and no tar archive")
+                .hint("tar -cf - FILES | agentbox cp - BOX:DIRECTORY")
+                .into());
+        }
         Ok(Ok(())) => {}
     }
     Ok(Outcome {

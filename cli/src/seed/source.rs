@@ -175,10 +175,23 @@ impl Content<'_> {
         let top = Path::new("");
         match &self.source.kind {
             Kind::WorkTree(repository) => {
-                git::write(&mut sender, repository, git::Branch::OfBox(name), top, &skip)?;
+                git::write(
+                    &mut sender,
+                    repository,
+                    git::Branch::OfBox(name),
+                    top,
+                    self.placed,
+                    &skip,
+                )?;
             }
             Kind::Commit(repository, commit) => {
-                git::write_history(&mut sender, repository, git::Branch::OfBox(name), top)?;
+                git::write_history(
+                    &mut sender,
+                    repository,
+                    git::Branch::OfBox(name),
+                    top,
+                    self.placed,
+                )?;
                 git::write_tree(&mut sender, repository.git(), commit, &skip)?;
             }
             Kind::Part(git) => {

@@ -140,11 +140,7 @@ fn in_place(text: &str, wanted: &[Entry], change: &Change) -> Option<String> {
 
 /// All settings in the order of the table, beneath the comments.
 fn written_anew(text: &str, wanted: &[Entry]) -> String {
-    let mut all: Vec<String> = text
-        .lines()
-        .filter(|line| line.trim_start().starts_with('#'))
-        .map(|line| line.trim().to_owned())
-        .collect();
+    let mut all: Vec<String> = Lines::of(text).comments().map(str::to_owned).collect();
     let mut last = "";
     for key in KEYS {
         let values = values_of(wanted, key.name);
@@ -272,6 +268,48 @@ box:
 carry:
   max_bytes: 1m
 ");
+    }
+
+    #[test]
+    fn nothing_of_a_value_stays_behind_as_a_comment() {
+        for value in [
+            "|\n      abc\n      #SECRET\n",
+            "|\n      #SECRET\n",
+            "|2\n        a\n      #SECRET",
+            ">-\n\n\n      #SECRET\n\n      # SECRET\n",
+            "&a !!str |\n      #SECRET\n",
+            "\n      |\n      #SECRET\n",
+            "\"abc\n\n      #SECRET\"\n",
+            "'abc\n      # SECRET'\n",
+            "|\r\n      abc\r\n      #SECRET\r\n",
+            "|\r      abc\r      #SECRET\n",
+            "'a''b # SECRET'\n",
+            "!!str \"a # SECRET\"\n",
+            "&a 'b # SECRET'\n",
+        ] {
+            for before in ["", "\u{feff}"] {
+                let text = format!("{before}# Mine.\nbox:\n  env:\n    # Its token.\n    TOKEN: {value}");
+                for more in ["", "    # Another.\n    X: 1\n", "# The end.\n"] {
+                    let text = format!("{text}\n{more}");
+                    for after in [
+                        unset(&text, "box.env.TOKEN"),
+                        unset(&text, "box.env"),
+                        set(&text, "box.env.TOKEN", "new"),
+                        set(&text, "box.env", "{A: b}"),
+                    ] {
+                        assert!(!after.contains("SECRET"), "{text}---\n{after}");
+                        assert!(after.contains("# Mine."), "{text}---\n{after}");
+                        assert_eq!(
+                            after.contains("# The end."),
+                            more.contains("# The end."),
+                            "{text}---\n{after}"
+                        );
+                    }
+                }
+            }
+        }
+        let flow = "# Mine.\nbox: {env: {TOKEN: \"a\n  # SECRET\n  b\"}}\n";
+        assert_eq!(unset(flow, "box.env.TOKEN"), "# Mine.\n");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::yaml::scalar;
+use super::yaml::{self, scalar};
 
 /// A key with its value: its lines, without blank lines and comments after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,14 +26,25 @@ impl Block {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lines {
     pub(super) lines: Vec<String>,
+    /// For each line whether it goes on with a text that began above it: what looks like a comment there is none.
+    inside: Vec<bool>,
 }
 
 impl Lines {
-    /// The lines of a text.
+    /// The lines of a text, which end as YAML's do: with LF, CRLF or a lone CR.
     pub(super) fn of(text: &str) -> Self {
-        Self {
-            lines: text.lines().map(str::to_owned).collect(),
-        }
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let inside = yaml::inside_scalars(&text, &lines);
+        Self { lines, inside }
+    }
+
+    /// The comments that stand on lines of their own, without the blanks before them.
+    pub(super) fn comments(&self) -> impl Iterator<Item = &str> {
+        let lines = self.lines.iter().zip(&self.inside);
+        lines
+            .filter(|(line, is_inside)| !**is_inside && line.trim_start().starts_with('#'))
+            .map(|(line, _)| line.trim())
     }
 
     /// They as a text, each with its end.
@@ -47,12 +58,18 @@ impl Lines {
 
     /// Puts lines before the one of this number.
     pub(super) fn insert(&mut self, at: usize, lines: Vec<String>) {
-        self.lines.splice(at..at, lines);
+        self.put(at..at, lines);
+    }
+
+    /// Puts lines in the place of others.
+    fn put(&mut self, place: Range<usize>, lines: Vec<String>) {
+        self.inside.splice(place.clone(), lines.iter().map(|_| false));
+        self.lines.splice(place, lines);
     }
 
     /// Removes a block.
     pub(super) fn remove(&mut self, block: &Block) {
-        self.lines.drain(block.lines.clone());
+        self.put(block.lines.clone(), Vec::new());
     }
 
     /// Replaces a block; a comment behind the value of a single line stays.
@@ -62,15 +79,20 @@ impl Lines {
             let comment = comment(&old[block.value..]).to_owned();
             lines[0].push_str(&comment);
         }
-        self.lines.splice(block.lines.clone(), lines);
+        self.put(block.lines.clone(), lines);
     }
 
     /// How far the first line with content in a range is indented.
     pub(super) fn indent(&self, range: Range<usize>) -> Option<usize> {
-        self.lines[range]
-            .iter()
-            .find(|line| has_content(line))
-            .map(|line| indent_of(line))
+        range
+            .into_iter()
+            .find(|&index| self.has_content(index))
+            .map(|index| indent_of(&self.lines[index]))
+    }
+
+    fn has_content(&self, index: usize) -> bool {
+        let line = self.lines[index].trim();
+        self.inside[index] || (!line.is_empty() && !line.starts_with('#'))
     }
 
     /// The block of a key among those that stand side by side in a range.
@@ -79,7 +101,7 @@ impl Lines {
         let quoted = scalar(key);
         let start = range.clone().find_map(|index| {
             let line = &self.lines[index];
-            if !has_content(line) || indent_of(line) != indent {
+            if self.inside[index] || !self.has_content(index) || indent_of(line) != indent {
                 return None;
             }
             [key, &quoted].into_iter().find_map(|written| {
@@ -96,8 +118,8 @@ impl Lines {
         let mut end = start + 1;
         for index in start + 1..range.end {
             let line = &self.lines[index];
-            if has_content(line) {
-                if !is_inside(line) {
+            if self.has_content(index) {
+                if !self.inside[index] && !is_inside(line) {
                     break;
                 }
                 end = index + 1;
@@ -125,28 +147,17 @@ impl Lines {
     }
 }
 
-fn has_content(line: &str) -> bool {
-    let line = line.trim();
-    !line.is_empty() && !line.starts_with('#')
-}
-
 fn indent_of(line: &str) -> usize {
     line.len() - line.trim_start_matches(' ').len()
 }
 
-/// The comment behind a value, with the blanks before it.
+/// The comment behind a value, with the blanks before it. None where it is not plain to see where the value ends.
 fn comment(value: &str) -> &str {
     let trimmed = value.trim_start();
     let after = match trimmed.chars().next() {
-        Some(quote @ ('"' | '\'')) => {
-            let mut escaped = false;
-            let end = trimmed.char_indices().skip(1).find(|&(_, character)| {
-                let is_end = character == quote && !escaped;
-                escaped = quote == '"' && character == '\\' && !escaped;
-                is_end
-            });
-            end.map_or("", |(index, _)| &trimmed[index + 1..])
-        }
+        Some(quote @ ('"' | '\'')) => after_quoted(&trimmed[1..], quote),
+        // Tags, anchors and the like: a text between quotes may follow.
+        Some('!' | '&' | '*' | '[' | '{') if trimmed.contains(['"', '\'']) => "",
         _ => trimmed,
     };
     match after.find(" #") {
@@ -156,6 +167,23 @@ fn comment(value: &str) -> &str {
         }
         None => "",
     }
+}
+
+/// What comes after a text between quotes, from behind the first of them.
+fn after_quoted(text: &str, quote: char) -> &str {
+    let mut characters = text.char_indices().peekable();
+    while let Some((index, character)) = characters.next() {
+        if quote == '"' && character == '\\' {
+            characters.next();
+        } else if character == quote {
+            // Two are one, and no end.
+            let is_doubled = quote == '\'' && characters.next_if(|(_, next)| *next == quote).is_some();
+            if !is_doubled {
+                return &text[index + 1..];
+            }
+        }
+    }
+    ""
 }
 
 #[cfg(test)]
@@ -181,6 +209,10 @@ mod tests {
             (" \"a \\\" # b\" # x", " # x"),
             (" a#b", ""),
             (" 'open # x", ""),
+            (" 'a''b # c' # x", " # x"),
+            (" !!str \"a # b\"", ""),
+            (" &a 'b # c' # x", ""),
+            (" [A, B] # x", " # x"),
         ] {
             assert_eq!(comment(value), found, "{value}");
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
 /// A scalar that reads back as this text where text is wanted, and as the boolean or number that it looks like where
 /// one of these is. Plain where that is safe beyond doubt, else between double quotes.
 pub(super) fn scalar(text: &str) -> String {
@@ -40,6 +42,35 @@ pub(super) fn scalar(text: &str) -> String {
     quoted
 }
 
+/// For each line of a text whether it goes on with a quoted or literal text that began above it. A line there may begin
+/// with `#` and is no comment.
+pub(super) fn inside_scalars(text: &str, lines: &[String]) -> Vec<bool> {
+    let mut inside = vec![false; lines.len()];
+    for event in Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)) {
+        // What cannot be read is for whoever reads it for its content.
+        let Ok((event, span)) = event else { break };
+        let Event::Scalar(value, style, anchor, tag) = event else {
+            continue;
+        };
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if style == ScalarStyle::Plain || (is_block && value.trim_matches('\n').is_empty()) {
+            continue;
+        }
+        // Lines count from 1. A literal text is said to start with its first line, not where the `|` is, unless an
+        // anchor or a tag is before that.
+        let is_bare_block = is_block && anchor == 0 && tag.is_none();
+        let first = span.start.line() - usize::from(is_bare_block);
+        for index in first..span.end.line().min(lines.len()) {
+            let line = &lines[index];
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            // A literal text ends where the parser has found what is no part of it.
+            let is_beyond = is_block && index + 1 == span.end.line() && span.end.col() <= indent;
+            inside[index] = !is_beyond && !line.trim().is_empty();
+        }
+    }
+    inside
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +86,33 @@ mod tests {
             "", "~", "Null", "a b", "#a", "a #b", "-", "- a", "*a", "a:", "{a}", "ä", "...",
         ] {
             assert!(scalar(quoted).starts_with('"'), "{quoted}");
+        }
+    }
+
+    #[test]
+    fn lines_inside_texts() {
+        let marked = |text: &str| -> String {
+            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            let inside = inside_scalars(text, &lines);
+            inside
+                .iter()
+                .map(|inside| if *inside { '1' } else { '0' })
+                .collect()
+        };
+        for (text, expected) in [
+            ("# c\na: b # c\n# d\nc: d\n  e\n", "00000"),
+            ("a: |\n  x\n  #y\n # z\n# c\nb: 1\n", "011000"),
+            ("a: |\n  #x", "01"),
+            ("a: >-\n\n\n  #x\n\n  #y\n\n# c\nb: 1\n", "000101000"),
+            ("a: |2\n    x\n  #y\n# c\n", "0110"),
+            ("a: |\n# c\nb: 1\n", "000"),
+            ("a: &a !!str |\n  x\n  #y\n# c\nb: 1\n", "01100"),
+            ("a:\n  |\n  #x\nb: 1\n", "0010"),
+            ("a: \"x\n\n  #y\n  #z\" # c\n# d\nb: 'x\n  # y'\n", "0011001"),
+            ("\u{feff}a:\n- |\n #x\n- b\n", "0010"),
+            ("a: b: c\n# c\n", "00"),
+        ] {
+            assert_eq!(marked(text), expected, "{text}");
         }
     }
 

@@ -14,9 +14,11 @@
 mod config;
 mod filters;
 mod pack;
+mod placed;
 mod plan;
 mod tree;
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
@@ -26,6 +28,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::work::{BASE, SEED_RECORD};
 
 use self::filters::Stored;
+use self::plan::EXCLUDE;
 pub(super) use self::plan::{Repository, commit};
 pub(super) use self::tree::{blob, write as write_tree};
 use super::stream::{DIRECTORY_MODE, FILE_MODE, Sender, cannot_read};
@@ -44,7 +47,7 @@ pub(super) enum Branch<'a> {
 }
 
 /// Sends a repository with the work tree as it is now, below `target`. `skip` says which paths of the box are somebody
-/// else's to write.
+/// else's to write; those of `placed` are in place already, and git is to ignore them.
 ///
 /// # Errors
 /// A git that fails, a file that cannot be read, a stream that nobody reads any more.
@@ -53,9 +56,10 @@ pub(super) fn write(
     repository: &Repository,
     branch: Branch<'_>,
     target: &Path,
+    placed: &HashSet<PathBuf>,
     skip: &dyn Fn(&Path) -> bool,
 ) -> Result<(), Failure> {
-    write_history(sender, repository, branch, target)?;
+    write_history(sender, repository, branch, target, placed)?;
     let listed = Listing {
         git: &repository.git,
         root: &repository.root,
@@ -64,12 +68,13 @@ pub(super) fn write(
     listed.write(sender, target, 0, skip)
 }
 
-/// Sends the git directory.
+/// Sends the git directory, in which git is told to ignore the paths of `placed`.
 pub(super) fn write_history(
     sender: &mut Sender<'_>,
     repository: &Repository,
     branch: Branch<'_>,
     target: &Path,
+    placed: &HashSet<PathBuf>,
 ) -> Result<(), Failure> {
     let own = target.join(".git");
     for directory in [
@@ -107,13 +112,21 @@ pub(super) fn write_history(
         "packed-refs",
         refs(repository, fresh.as_deref(), matches!(branch, Branch::OfBox(_))).as_bytes(),
     )?;
+    let mut ignored: &[u8] = b"";
     for (name, content) in &repository.files {
-        small(name, content)?;
+        match *name {
+            EXCLUDE => ignored = content,
+            name => small(name, content)?,
+        }
+    }
+    let ignored = placed::exclude(ignored, placed);
+    if !ignored.is_empty() {
+        small(EXCLUDE, &ignored)?;
     }
     if let Branch::OfBox(_) = branch
         && let Some(record) = &repository.record
     {
-        small(SEED_RECORD, record)?;
+        small(SEED_RECORD, &placed::without(record, &repository.git, placed)?)?;
     }
     if let Some(shallow) = &repository.shallow {
         small("shallow", shallow)?;
@@ -261,7 +274,7 @@ pub(super) fn write_nested(
         return Ok(());
     }
     let repository = Repository::of(root)?;
-    write_history(sender, &repository, Branch::Same, target)?;
+    write_history(sender, &repository, Branch::Same, target, &HashSet::new())?;
     let listing = Listing {
         git: &repository.git,
         root,

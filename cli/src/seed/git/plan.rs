@@ -15,9 +15,11 @@ use super::config::{self, Settings};
 use super::filters::Stored;
 use crate::host_git::HostGit;
 
+/// The file of a git directory that says what git is to ignore in this clone alone.
+pub(super) const EXCLUDE: &str = "info/exclude";
 /// Files of a git directory that say what git was asked to leave out or to treat otherwise, and what it is merging.
 const TAKEN_FILES: [&str; 5] = [
-    "info/exclude",
+    EXCLUDE,
     "info/attributes",
     "MERGE_HEAD",
     "MERGE_MSG",
