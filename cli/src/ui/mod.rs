@@ -66,7 +66,8 @@ impl fmt::Debug for Ui {
 impl Ui {
     /// On the process's own streams.
     pub fn for_terminal(global: &GlobalArguments) -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = style::is_dumb(std::env::var_os("TERM").as_deref());
+        let no_color = is_dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let stdout_terminal = io::stdout().is_terminal();
         let stderr_terminal = io::stderr().is_terminal();
         let look = Look {
@@ -78,7 +79,11 @@ impl Ui {
             quiet: global.quiet,
             verbose: global.verbose,
         };
-        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), look)
+        let mut ui = Self::new(Box::new(io::stdout()), Box::new(io::stderr()), look);
+        if is_dumb {
+            ui.progress = Progress::new(false);
+        }
+        ui
     }
 
     /// On any two writers.

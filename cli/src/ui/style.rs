@@ -1,11 +1,13 @@
 //! Colour, or none.
 
+use std::ffi::OsStr;
+
 use clap::ValueEnum;
 
 /// What `--color` says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
     #[default]
     Auto,
     /// Everywhere.
@@ -23,6 +25,11 @@ impl ColorChoice {
             Self::Never => false,
         }
     }
+}
+
+/// Whether `TERM` says that the terminal shows text and nothing else: an editor's, or a log.
+pub(super) fn is_dumb(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| term == "dumb")
 }
 
 /// Wraps text in colour, where the stream has it.
@@ -99,6 +106,12 @@ impl Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dumb_terminal_is_known_by_its_name() {
+        assert!(is_dumb(Some(OsStr::new("dumb"))));
+        assert!(!is_dumb(Some(OsStr::new("xterm-256color"))) && !is_dumb(None));
+    }
 
     #[test]
     fn no_color_counts_only_where_nothing_was_asked_for() {

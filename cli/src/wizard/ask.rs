@@ -115,8 +115,13 @@ pub(crate) fn converse(
 /// Shows the file until it is written or given up. What was edited stays as it is from round to round.
 fn decide(person: &mut impl Person, mut text: String) -> Result<Answer, Stopped> {
     let mut edited = false;
+    let mut is_shown = false;
     loop {
-        person.show(&format!("\n{text}"));
+        // Shown again only when it has changed: it would push what was said about the edit off the screen.
+        if !is_shown {
+            person.show(&format!("\n{text}"));
+            is_shown = true;
+        }
         let loaded = config::load(&text, &LoadOptions::default());
         let is_valid = loaded.diagnostics.is_empty();
         let (question, choices) = if is_valid {
@@ -145,7 +150,10 @@ fn decide(person: &mut impl Person, mut text: String) -> Result<Answer, Stopped>
             return Ok(Answer::Skip);
         }
         if let Some(changed) = person.edit(&text)? {
-            edited |= changed != text;
+            if changed != text {
+                edited = true;
+                is_shown = false;
+            }
             text = changed;
         }
     }
@@ -323,6 +331,23 @@ mod tests {
             panic!("written")
         };
         assert!(text.ends_with("x-note: {}\n"));
+    }
+
+    #[test]
+    fn a_file_that_no_editor_changed_is_not_shown_again() {
+        let (answer, script) = talk(
+            vec![
+                Reply::Several(vec![0, 1, 2]),
+                Reply::One(0),
+                Reply::One(1),
+                // No editor could be had.
+                Reply::Leave,
+                Reply::One(2),
+            ],
+            &[],
+        );
+        assert_eq!(answer.unwrap(), Answer::Skip);
+        assert_eq!(script.shown.matches("services:").count(), 1, "{}", script.shown);
     }
 
     #[test]

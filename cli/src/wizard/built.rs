@@ -86,6 +86,11 @@ impl Programs<'_> {
                     unit.env.push((name.clone(), value.clone()));
                 }
             }
+            for path in &service.env_files {
+                if !unit.env_files.contains(path) {
+                    unit.env_files.push(path.clone());
+                }
+            }
             for need in &needs {
                 if !unit.needs.contains(need) {
                     unit.needs.push(need.clone());
@@ -116,6 +121,7 @@ impl Programs<'_> {
         unit.comment
             .push("Of the compose file, which builds an image for it; here it runs by itself.".to_owned());
         unit.env.clone_from(&service.env);
+        unit.env_files.clone_from(&service.env_files);
         unit.needs = self.containers(service);
         unit.cwd = (!directory.is_empty()).then(|| directory.to_owned());
         if !service.one_off

@@ -171,7 +171,37 @@ impl Look {
             }
             level = if depth < DEPTH { next } else { Vec::new() };
         }
+        looker.look.note_mistakes();
         looker.look
+    }
+
+    /// Names manifests that cannot be read: a project would seem to have none.
+    fn note_mistakes(&mut self) {
+        for (path, entry) in &self.entries {
+            let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let Entry::File { text: Some(text), .. } = entry else {
+                continue;
+            };
+            // What lies deeper is seldom what the project is run by.
+            if directory.contains('/') {
+                continue;
+            }
+            let mistake = match name {
+                "package.json" | "composer.json" | "conductor.json" | "devcontainer.json"
+                | ".devcontainer.json" => read_json(text).err().map(|error| error.to_string()),
+                "environment.json" if directory == ".cursor" => {
+                    read_json(text).err().map(|error| error.to_string())
+                }
+                "Cargo.toml" | "pyproject.toml" => {
+                    let read = toml::from_str::<Value>(text);
+                    read.err().map(|error| error.message().to_owned())
+                }
+                _ => None,
+            };
+            if let Some(mistake) = mistake {
+                self.notes.push(format!("{path} cannot be read: {mistake}"));
+            }
+        }
     }
 
     /// The root directory.
@@ -236,7 +266,10 @@ impl Looker {
                 Entry::Directory
             } else if kind.is_file() {
                 let size = entry.metadata().map_or(0, |metadata| metadata.len());
-                let text = is_wanted(&name).then(|| self.text(&inside, size)).flatten();
+                let is_program = path.ends_with("src/bin") && name.ends_with(".rs");
+                let text = (is_wanted(&name) || is_program)
+                    .then(|| self.text(&inside, size))
+                    .flatten();
                 Entry::File { text, size }
             } else {
                 if is_wanted(&name) && !path.contains('/') {
@@ -266,7 +299,14 @@ impl Looker {
         let file = open_regular(&self.root.join(path))?;
         file.take(FILE_LIMIT).read_to_end(&mut bytes).ok()?;
         self.left = self.left.saturating_sub(bytes.len() as u64);
-        let text = String::from_utf8(bytes).ok()?;
+        let Ok(text) = String::from_utf8(bytes) else {
+            if !path.contains('/') {
+                self.look
+                    .notes
+                    .push(format!("{path} is not UTF-8 text and was not read"));
+            }
+            return None;
+        };
         Some(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
     }
 }
@@ -274,6 +314,14 @@ impl Looker {
 fn open_regular(path: &Path) -> Option<File> {
     let file = host_file::open(path).ok()?;
     file.metadata().ok()?.is_file().then_some(file)
+}
+
+/// JSON, or JSON with comments and trailing commas.
+fn read_json(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(text).or_else(|error| {
+        // The first error has the line and column of the file as it is.
+        serde_json::from_str(&without_comments(text)).map_err(|_| error)
+    })
 }
 
 fn is_wanted(name: &str) -> bool {
@@ -303,6 +351,34 @@ impl<'look> Part<'look> {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The project's root.
+    pub(crate) fn project(&self) -> Self {
+        Part {
+            look: self.look,
+            path: "",
+        }
+    }
+
+    /// A directory in it, one with a dot too.
+    pub(crate) fn below(&self, name: &str) -> Option<Self> {
+        let (path, entry) = self.look.entries.get_key_value(&self.join(name))?;
+        (*entry == Entry::Directory).then_some(Part {
+            look: self.look,
+            path,
+        })
+    }
+
+    /// Names of the regular files right in it.
+    pub(crate) fn file_names(&self) -> impl Iterator<Item = &'look str> + use<'look> {
+        let prefix = self.join("");
+        let below = self.look.entries.range(prefix.clone()..);
+        below
+            .map(move |(path, entry)| (path.strip_prefix(&prefix), entry))
+            .take_while(|(rest, _)| rest.is_some())
+            .filter(|(_, entry)| matches!(entry, Entry::File { .. }))
+            .filter_map(|(rest, _)| rest.filter(|name| !name.contains('/')))
+    }
+
     /// Path of something in it, from the project's root.
     pub(crate) fn path_of(&self, name: &str) -> String {
         self.join(name)
@@ -328,10 +404,7 @@ impl<'look> Part<'look> {
 
     /// A JSON file, which may have comments and trailing commas.
     pub(crate) fn json(&self, name: &str) -> Option<Value> {
-        let text = self.text(name)?;
-        serde_json::from_str(text)
-            .ok()
-            .or_else(|| serde_json::from_str(&without_comments(text)).ok())
+        read_json(self.text(name)?).ok()
     }
 
     /// A TOML file.

@@ -41,7 +41,11 @@ pub(crate) fn propose(look: &Look) -> Plan {
     .flatten()
     .collect();
     let mut forwarded = Vec::new();
-    if let Some((container, ports)) = devcontainer::propose(root) {
+    let running: Vec<Unit> = guesses
+        .iter()
+        .flat_map(|guess| guess.units.iter().filter(|unit| unit.role == Role::Run).cloned())
+        .collect();
+    if let Some((container, ports)) = devcontainer::propose(root, &running) {
         explicit.push(container);
         forwarded = ports;
     }
@@ -169,8 +173,24 @@ fn fall_back_on_make(mut make: Proposal, guesses: &mut Vec<Proposal>, explicit: 
 fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
     let (installs, runs) = (has(explicit, Role::Install), has(explicit, Role::Run));
     let guessed: Vec<Unit> = guesses.iter().flat_map(|guess| guess.units.clone()).collect();
+    let told_installs: Vec<String> = units_of(explicit, Role::Install)
+        .map(|unit| unit.shown_command())
+        .collect();
+    let environment = guesses
+        .iter()
+        .find(|guess| guess.directory.is_empty() && guess.enter.is_some())
+        .and_then(|guess| {
+            guess
+                .units
+                .iter()
+                .find(|unit| unit.role == Role::Install)
+                .cloned()
+        });
     if installs {
-        adopt_guards(explicit, &guessed);
+        adopt_guards(explicit, guesses);
+        if let Some(install) = environment {
+            install_into(explicit, &install);
+        }
     }
     for unit in units_of(explicit, Role::Run) {
         learn(unit, &guessed);
@@ -181,9 +201,10 @@ fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
         .collect();
     for guess in guesses.iter_mut() {
         let is_root = guess.directory.is_empty();
+        let is_installed = installs && is_root && is_installed_by(guess, &told_installs);
         let is_told = |unit: &Unit| told.iter().any(|command| unit.is_named_in(command));
         let is_replaced = |unit: &Unit| match unit.role {
-            Role::Install => installs && is_root,
+            Role::Install => is_installed,
             // The same migration twice.
             Role::Prepare => is_root && is_told(unit),
             Role::Run | Role::Backing => false,
@@ -205,14 +226,84 @@ fn override_guesses(explicit: &mut [Proposal], guesses: &mut Vec<Proposal>) {
     }
     let entrance = guesses
         .iter()
-        .filter(|guess| guess.directory.is_empty() && !installs)
+        .filter(|guess| guess.directory.is_empty() && has(std::slice::from_ref(guess), Role::Install))
         .find_map(|guess| guess.enter);
     if let Some(prefix) = entrance {
+        // What installs comes before there is anything to enter.
         let units = explicit.iter_mut().flat_map(|proposal| proposal.units.iter_mut());
-        units.for_each(|unit| unit.enter(prefix));
+        let entering = units.filter(|unit| unit.role != Role::Install);
+        entering.for_each(|unit| unit.enter(prefix));
     }
     guesses.retain(|guess| !guess.units.is_empty());
     order(explicit, guesses);
+}
+
+/// Package managers by the kinds of projects that they install.
+const MANAGERS: &[(&str, &[&str])] = &[
+    ("Node.js", &["npm", "pnpm", "yarn", "bun"]),
+    ("Python", &["pip", "pip3", "uv", "poetry", "pipenv"]),
+    ("Ruby", &["bundle", "gem"]),
+    ("PHP", &["composer"]),
+    ("Elixir", &["mix"]),
+    ("Java", &["mvn", "mvnw", "gradle", "gradlew"]),
+    ("Go", &["go"]),
+    ("Rust", &["cargo"]),
+];
+
+/// Whether what somebody wrote down installs what a guess would: by its package manager, or by a script that may do
+/// anything. An `npm install` leaves Python's packages to be installed.
+fn is_installed_by(guess: &Proposal, told: &[String]) -> bool {
+    let words: Vec<&str> = told
+        .iter()
+        .flat_map(|command| {
+            command.split(|one: char| !(one.is_alphanumeric() || matches!(one, '-' | '_' | '.')))
+        })
+        .collect();
+    let mentions = |managers: &[&str]| words.iter().any(|word| managers.contains(word));
+    if !MANAGERS.iter().any(|(_, managers)| mentions(managers)) {
+        return ["install", "setup", "bootstrap", "init", "make", "script", ".sh"]
+            .iter()
+            .any(|part| told.iter().any(|command| command.contains(part)));
+    }
+    MANAGERS
+        .iter()
+        .find(|(kind, _)| guess.found.starts_with(kind))
+        .is_none_or(|(_, managers)| mentions(managers))
+}
+
+/// Debian lets nobody install with pip outside of an environment: what somebody wrote for another system goes into the
+/// one that the guessed programs run in, and what else was written down finds it there.
+fn install_into(explicit: &mut [Proposal], guess: &Unit) {
+    const MAKE: &str = "python3 -m venv .venv && ";
+    const ENTER: &str = ". .venv/bin/activate && ";
+    if !guess.shown_command().starts_with(MAKE) {
+        return;
+    }
+    let uses_pip = |unit: &Unit| {
+        let command = unit.shown_command();
+        ["pip install", "pip3 install"]
+            .iter()
+            .any(|pip| command.contains(pip))
+            && !command.contains("venv")
+    };
+    let Some(first) = units_of(explicit, Role::Install).find(|unit| uses_pip(unit)) else {
+        return;
+    };
+    first.enter(&format!("{MAKE}{ENTER}"));
+    first.run_once.clone_from(&guess.run_once);
+    first
+        .comment
+        .push("In an environment: Debian's own Python takes no packages from pip.".to_owned());
+    let units = explicit.iter_mut().flat_map(|proposal| proposal.units.iter_mut());
+    let has_environment = |unit: &Unit| unit.shown_command().contains("venv");
+    let mut is_after = false;
+    for unit in units {
+        if has_environment(unit) {
+            is_after = true;
+        } else if is_after {
+            unit.enter(ENTER);
+        }
+    }
 }
 
 fn has(proposals: &[Proposal], role: Role) -> bool {
@@ -262,13 +353,7 @@ fn come_after<'name>(unit: &mut Unit, names: impl Iterator<Item = &'name String>
 }
 
 /// An install that somebody wrote down is passed over when the guessed one would have been.
-fn adopt_guards(explicit: &mut [Proposal], guessed: &[Unit]) {
-    let Some(guess) = guessed
-        .iter()
-        .find(|unit| unit.role == Role::Install && unit.cwd.is_none())
-    else {
-        return;
-    };
+fn adopt_guards(explicit: &mut [Proposal], guesses: &[Proposal]) {
     let installs = |command: &str| {
         [
             "install",
@@ -288,7 +373,13 @@ fn adopt_guards(explicit: &mut [Proposal], guessed: &[Unit]) {
         .iter_mut()
         .flat_map(|proposal| proposal.units.iter_mut())
         .find(|unit| unit.role == Role::Install && installs(&unit.shown_command()));
-    if let Some(unit) = first {
+    let Some(unit) = first else { return };
+    let told = [unit.shown_command()];
+    let guess = guesses
+        .iter()
+        .filter(|guess| guess.directory.is_empty() && is_installed_by(guess, &told))
+        .find_map(|guess| guess.units.iter().find(|unit| unit.role == Role::Install));
+    if let Some(guess) = guess {
         unit.run_once.clone_from(&guess.run_once);
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct Built {
     /// The directory, empty for the root.
     pub(crate) directory: String,
     pub(crate) env: Vec<(String, String)>,
+    /// From the project's root.
+    pub(crate) env_files: Vec<String>,
     pub(crate) needs: Vec<String>,
     pub(crate) command: Option<String>,
     /// Whether others wait for its successful end, so that it is a task.
@@ -95,8 +97,8 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
             return Some((proposal, Vec::new()));
         }
     };
-    let services = content["services"].as_object()?;
     let mut proposal = Proposal::new(file, part.path);
+    let services = &extended(&mut proposal, file, content["services"].as_object()?);
     let mut built = Vec::new();
     if services.len() > LIMIT {
         proposal.note(format!(
@@ -117,11 +119,18 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
         let mut variables = Variables::default();
         let env = value::environment(service.get("environment"), &hosts, &mut variables);
         let needs = value::names(service.get("depends_on"));
-        if service.contains_key("build") || !service.contains_key("image") {
+        let env_files = env_files(&mut proposal, file, name, service);
+        if !service.contains_key("build") && !service.contains_key("image") {
+            // What it extends was named, and nothing else says what it is.
+            proposal.note(format!(
+                "{file}: {name} has neither an image nor a build here, so it was left out"
+            ));
+        } else if service.contains_key("build") {
             built.push(Built {
                 name: name.clone(),
                 directory: context(service),
                 env,
+                env_files,
                 needs,
                 one_off: one_offs.contains(&name.as_str()),
                 command: service.get("command").and_then(super::command_text),
@@ -129,7 +138,8 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
                     .first()
                     .and_then(|binding| binding.inside),
             });
-        } else if let Some(unit) = container(&mut proposal, file, name, service, env, needs, &mut variables) {
+        } else if let Some(mut unit) = container(&mut proposal, file, name, service, env, needs) {
+            unit.env_files = env_files;
             proposal.units.push(unit);
         }
         variables.note(&mut proposal, file, name);
@@ -162,10 +172,14 @@ fn container(
     service: &Map<String, Value>,
     env: Vec<(String, String)>,
     needs: Vec<String>,
-    variables: &mut Variables,
 ) -> Option<Unit> {
+    let mut variables = Variables::default();
     let image = variables.fill(service["image"].as_str()?);
-    if image.is_empty() || image.contains(char::is_whitespace) || image.starts_with('-') {
+    if variables.is_any_missing()
+        || image.is_empty()
+        || image.contains(char::is_whitespace)
+        || image.starts_with('-')
+    {
         proposal.note(format!(
             "{file}: the image of {name} is not known here, so it was left out"
         ));
@@ -201,16 +215,6 @@ fn container(
         unit.restart = Some("always");
     }
     unit.autostart = !service.contains_key("profiles");
-    for path in value::strings(service.get("env_file")) {
-        let path = path.trim_start_matches("./").to_owned();
-        if path.starts_with(['/', '~']) || path.split('/').any(|name| name == "..") || path.is_empty() {
-            proposal.note(format!(
-                "{file}: the env_file of {name} lies outside of the project"
-            ));
-        } else {
-            unit.env_files.push(path);
-        }
-    }
     let unknown: Vec<&str> = service
         .keys()
         .map(String::as_str)
@@ -223,6 +227,74 @@ fn container(
         ));
     }
     Some(unit)
+}
+
+/// The env files of a service that lie in the project.
+fn env_files(proposal: &mut Proposal, file: &str, name: &str, service: &Map<String, Value>) -> Vec<String> {
+    let mut inside = Vec::new();
+    for path in value::strings(service.get("env_file")) {
+        let path = path.trim_start_matches("./").to_owned();
+        if path.starts_with(['/', '~']) || path.split('/').any(|name| name == "..") || path.is_empty() {
+            proposal.note(format!(
+                "{file}: the env_file of {name} lies outside of the project"
+            ));
+        } else {
+            inside.push(path);
+        }
+    }
+    inside
+}
+
+/// The services with what they extend of the same file; what lies in another file is named.
+fn extended(proposal: &mut Proposal, file: &str, services: &Map<String, Value>) -> Map<String, Value> {
+    /// Most steps from a service to the last one that it extends: more is a circle.
+    const DEEPEST: usize = 10;
+    let mut all = services.clone();
+    for (name, service) in &mut all {
+        let Some(service) = service.as_object_mut() else {
+            continue;
+        };
+        for _ in 0..DEEPEST {
+            let Some(extends) = service.remove("extends") else {
+                break;
+            };
+            let other = extends["file"].as_str().filter(|other| *other != file);
+            let base = extends.as_str().or(extends["service"].as_str());
+            let base = base.and_then(|base| services.get(base)?.as_object());
+            match (other, base) {
+                (None, Some(base)) => inherit(service, base),
+                (other, _) => proposal.note(format!(
+                    "{file}: {name} extends what is not in this file{}",
+                    other.map_or(String::new(), |other| format!(", but in {other}"))
+                )),
+            }
+        }
+        service.remove("extends");
+    }
+    all
+}
+
+/// What a service says wins; variables are taken together.
+fn inherit(service: &mut Map<String, Value>, base: &Map<String, Value>) {
+    for (key, value) in base {
+        match service.get_mut(key) {
+            None => {
+                service.insert(key.clone(), value.clone());
+            }
+            Some(Value::Object(own)) if key == "environment" => {
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    own.entry(name.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            Some(Value::Array(own)) if key == "environment" => {
+                // The last of a name wins.
+                let mut all = value.as_array().cloned().unwrap_or_default();
+                all.append(own);
+                *own = all;
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// Services whose successful end others wait for.
@@ -255,6 +327,13 @@ fn health(proposal: &mut Proposal, file: &str, unit: &mut Unit, check: Option<&V
         return;
     };
     let test = value::strings(check.get("test")).join(" ");
+    let is_off = check
+        .get("disable")
+        .and_then(scalar)
+        .is_some_and(|off| off == "true");
+    if is_off || test == "NONE" {
+        return;
+    }
     let outside: BTreeMap<u16, u16> = bindings
         .iter()
         .filter_map(|binding| Some((binding.inside?, binding.outside?)))

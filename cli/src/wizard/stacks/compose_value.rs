@@ -258,6 +258,11 @@ impl Variables {
             .into_owned()
     }
 
+    /// Whether any had no default.
+    pub(crate) fn is_any_missing(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     /// Says which had no default.
     pub(crate) fn note(self, proposal: &mut Proposal, file: &str, service: &str) {
         if !self.missing.is_empty() {

@@ -65,7 +65,8 @@ pub(crate) fn propose(part: Part<'_>, workspace: Option<Manager>) -> Option<Prop
     let manifest = part.json("package.json").filter(Value::is_object)?;
     let (own, lock) = Manager::of(part, &manifest);
     let manager = workspace.unwrap_or(own);
-    let script = server_script(&manifest);
+    let entry = entry(part, &manifest);
+    let script = server_script(&manifest).or(entry.as_deref().map(|command| ("", command)));
     let framework = script.and_then(|(_, text)| node_framework::of(&manifest, text));
     let mut details = vec![manager.name()];
     details.extend(framework.map(|framework| framework.name));
@@ -111,6 +112,26 @@ pub(crate) fn server_script(manifest: &Value) -> Option<(&'static str, &str)> {
         let text = manifest["scripts"].get(*name)?.as_str()?;
         super::is_command(text).then_some((*name, text))
     })
+}
+
+/// How a program without a script of its own is started: by the file that `main` names or that `npm start` takes, where
+/// it listens.
+fn entry(part: Part<'_>, manifest: &Value) -> Option<String> {
+    if manifest.get("workspaces").is_some() || part.has("pnpm-workspace.yaml") {
+        return None;
+    }
+    let main = manifest["main"]
+        .as_str()
+        .map(|main| main.trim_start_matches("./"));
+    main.into_iter()
+        .chain(ENTRIES.iter().copied())
+        .find(|file| {
+            let is_program = [".js", ".mjs", ".cjs"]
+                .iter()
+                .any(|ending| file.ends_with(ending));
+            is_program && part.text(file).is_some_and(|text| text.contains(".listen("))
+        })
+        .map(|file| format!("node {}", super::shell_word(file)))
 }
 
 /// Adds the install task, where there is anything to install.
@@ -168,14 +189,20 @@ fn service(
     part: Part<'_>,
     manifest: &Value,
     manager: Manager,
-    (name, text): (&'static str, &str),
+    (name, text): (&str, &str),
     framework: Option<&'static Framework>,
     installs: bool,
 ) -> Unit {
     let has_hooks = ["pre", "post"]
         .iter()
         .any(|hook| manifest["scripts"].get(format!("{hook}{name}")).is_some());
-    let by_manager = manager.run(name);
+    // Without a name there is no script, only the program.
+    let is_script = !name.is_empty();
+    let by_manager = if is_script {
+        manager.run(name)
+    } else {
+        text.to_owned()
+    };
     // A package manager between the supervisor and a plain program only keeps signals from it.
     let is_direct = !has_hooks && !installs && is_simple(text) && text.starts_with("node ");
     let mut command = if is_direct {
@@ -186,7 +213,10 @@ fn service(
     let is_server = framework.is_some() || is_orchestrated(text);
     let mut unit = Unit::service(if is_server { "web" } else { "app" }, String::new())
         .needs(if installs { &["install"] } else { &[] })
-        .known_by(&[&by_manager, &format!("{} {name}", manager.name()), text]);
+        .known_by(&[&by_manager, text]);
+    if is_script {
+        unit = unit.known_by(&[&format!("{} {name}", manager.name())]);
+    }
     let said = port_in_command(text);
     if let Some(framework) = framework {
         let configured = port_in_files(part, CONFIGURATIONS).filter(|_| framework.loopback.is_some());

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::look::Part;
+use super::super::names::ROOT_INSTALL;
 use super::super::proposal::{PortSetting, Proposal, Role, Tool, Unit};
 use super::{port_in_files, shell_word};
 
@@ -38,7 +39,7 @@ struct Environment {
     /// The task, unless there is nothing to install.
     install: Option<Unit>,
     /// Comes before a program of the environment: `uv run `.
-    prefix: &'static str,
+    prefix: String,
     tools: Vec<Tool>,
     /// All text that says what is depended on, in lower case.
     requirements: String,
@@ -48,12 +49,14 @@ struct Environment {
 
 /// What Python's manifests imply.
 pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
-    let environment = environment(part);
-    let is_python = environment.is_some() || part.has("manage.py");
-    let environment = environment.unwrap_or_else(|| Environment {
+    let own = environment(part);
+    let is_python = own.is_some() || part.has("manage.py");
+    let shared = own.is_none().then(|| of_the_root(part)).flatten();
+    let is_shared = shared.is_some();
+    let environment = own.or(shared).unwrap_or_else(|| Environment {
         name: "no requirements",
         install: None,
-        prefix: "",
+        prefix: String::new(),
         tools: Vec::new(),
         requirements: String::new(),
         is_described: false,
@@ -73,7 +76,11 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
     proposal.units.extend(environment.install);
     proposal.tools = environment.tools;
     proposal.enter = installs.then_some(". .venv/bin/activate && ");
-    let install: &[&str] = if installs { &["install"] } else { &[] };
+    let install: &[&str] = match (installs, is_shared) {
+        (true, _) => &["install"],
+        (false, true) => &[ROOT_INSTALL],
+        (false, false) => &[],
+    };
     if let Some((framework, service)) = service {
         if framework == "Django" {
             proposal.units.push(
@@ -89,6 +96,20 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
     (!proposal.units.is_empty()).then_some(proposal)
 }
 
+/// The root's environment for a Django project in a directory that has none: `requirements.txt` beside `src/manage.py`.
+fn of_the_root(part: Part<'_>) -> Option<Environment> {
+    if part.is_root() || !part.has("manage.py") {
+        return None;
+    }
+    let mut environment = environment(part.project())?;
+    environment.install.take()?;
+    if environment.prefix.starts_with(".venv") {
+        let up = "../".repeat(part.path.split('/').count());
+        environment.prefix.insert_str(0, &up);
+    }
+    Some(environment)
+}
+
 fn environment(part: Part<'_>) -> Option<Environment> {
     let project = part.toml("pyproject.toml");
     let empty = Value::Null;
@@ -102,11 +123,11 @@ fn environment(part: Part<'_>) -> Option<Environment> {
     .flatten()
     .collect::<String>()
     .to_lowercase();
-    let make = |name, install, prefix, tools| {
+    let make = |name, install, prefix: &str, tools| {
         Some(Environment {
             name,
             install,
-            prefix,
+            prefix: prefix.to_owned(),
             tools,
             requirements: requirements.clone(),
             is_described: true,
@@ -211,12 +232,13 @@ fn interpreter(environment: &Environment) -> String {
 }
 
 fn asgi(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Unit)> {
-    let (module, variable) = application(part, environment, &["FastAPI(", "Starlette(", "Litestar("])?;
+    let found = application(part, environment, &["FastAPI(", "Starlette(", "Litestar("])?;
+    let (module, variable) = (&found.module, &found.variable);
     let uses = |name: &str| environment.requirements.contains(name);
     let prefix = if environment.prefix.is_empty() {
         "python3 -m ".to_owned()
     } else {
-        environment.prefix.to_owned()
+        environment.prefix.clone()
     };
     let name = if uses("litestar") {
         "Litestar"
@@ -230,8 +252,9 @@ fn asgi(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Unit
     } else {
         ""
     };
+    let place = if found.is_in_source { " --app-dir src" } else { "" };
     let command =
-        format!("{prefix}uvicorn {module}:{variable}{factory} --reload --host 127.0.0.1 --port 8000");
+        format!("{prefix}uvicorn {module}:{variable}{factory}{place} --reload --host 127.0.0.1 --port 8000");
     let service = Unit::service("web", command)
         .port(8000, PortSetting::Fixed, true)
         .web(60)
@@ -240,11 +263,26 @@ fn asgi(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Unit
 }
 
 fn flask(part: Part<'_>, environment: &Environment) -> Option<(&'static str, Unit)> {
-    let (module, variable) = application(part, environment, &["Flask(", "Quart("])?;
+    let mut constructors = vec!["Flask(", "Quart("];
+    if environment.requirements.contains("flask") {
+        // `app = create_app()`, with the function in another file.
+        constructors.push("create_app(");
+    }
+    let Application {
+        module,
+        variable,
+        is_in_source,
+    } = application(part, environment, &constructors)?;
+    // Flask takes a path, too, and imports from where the package lies.
+    let module = if is_in_source {
+        format!("src/{}", module.replace('.', "/"))
+    } else {
+        module
+    };
     let prefix = if environment.prefix.is_empty() {
         "python3 -m ".to_owned()
     } else {
-        environment.prefix.to_owned()
+        environment.prefix.clone()
     };
     // A function that makes the application is found by the module's name alone.
     let target = if variable == "create_app" {
@@ -297,11 +335,14 @@ fn packages<'look>(part: Part<'look>) -> impl Iterator<Item = (String, String)> 
     let all = part
         .children()
         .chain(in_source.flat_map(|source| source.children()));
+    let is_source =
+        move |package: &Part<'_>| package.path == part.path_of(&format!("src/{}", package.name()));
     let is_name = |name: &str| {
         name.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    all.filter(move |package| is_name(package.name()) && package.has("__init__.py"))
+    // What lies in `src` is a package with that file or without.
+    all.filter(move |package| is_name(package.name()) && (package.has("__init__.py") || is_source(package)))
         .flat_map(move |package| {
             let below = package
                 .path
@@ -320,8 +361,16 @@ fn packages<'look>(part: Part<'look>) -> impl Iterator<Item = (String, String)> 
         })
 }
 
+/// Where an application is made.
+struct Application {
+    module: String,
+    variable: String,
+    /// Whether its package lies in `src` and nothing installs it, so that Python has to be told.
+    is_in_source: bool,
+}
+
 /// The module and variable where one of these constructors is called.
-fn application(part: Part<'_>, environment: &Environment, constructors: &[&str]) -> Option<(String, String)> {
+fn application(part: Part<'_>, environment: &Environment, constructors: &[&str]) -> Option<Application> {
     let is_package = environment.is_described;
     let fixed = MODULES
         .iter()
@@ -342,10 +391,18 @@ fn application(part: Part<'_>, environment: &Environment, constructors: &[&str])
                 name.bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             });
-        match variable {
-            Some(variable) => Some((module, variable.to_owned())),
-            None if text.contains("def create_app(") => Some((module, "create_app".to_owned())),
-            None => None,
-        }
+        let variable = match variable {
+            Some(variable) => variable,
+            None if text.contains("def create_app(") => "create_app",
+            None => return None,
+        };
+        let is_in_source = file.starts_with("src/")
+            && !module.starts_with("src.")
+            && !environment.requirements.contains("[build-system]");
+        Some(Application {
+            module,
+            variable: variable.to_owned(),
+            is_in_source,
+        })
     })
 }

@@ -31,18 +31,27 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
     let manifest = part.toml("Cargo.toml")?;
     let own = manifest.get("package").map(|_| (part, manifest.clone()));
     let members = members(part, &manifest);
-    let server = own
+    let mut servers: Vec<(&'static str, Unit)> = own
         .into_iter()
         .chain(members)
-        .find_map(|(member, manifest)| server(part, member, &manifest));
+        .filter_map(|(member, manifest)| server(part, member, &manifest))
+        .collect();
+    // A member by its own name, where there are several.
+    if let [(_, only)] = servers.as_mut_slice() {
+        "web".clone_into(&mut only.name);
+    }
     let lock = if part.has("Cargo.lock") {
         "Cargo.lock"
     } else {
         "Cargo.toml"
     };
-    let name = server
-        .as_ref()
-        .map_or("Cargo".to_owned(), |(name, _)| format!("Cargo, {name}"));
+    let mut details = vec!["Cargo"];
+    for (name, _) in &servers {
+        if !details.contains(name) {
+            details.push(name);
+        }
+    }
+    let name = details.join(", ");
     let mut proposal = Proposal::new(format!("Rust ({name})"), part.path);
     proposal.tools = vec![CARGO];
     let mut build = Unit::task("build", Role::Install, "cargo build")
@@ -52,7 +61,7 @@ pub(crate) fn propose(part: Part<'_>) -> Option<Proposal> {
         build.run = super::super::proposal::Run::Shell("cargo build --workspace".to_owned());
     }
     proposal.units.push(build);
-    if let Some((_, service)) = server {
+    for (_, service) in servers {
         proposal.units.push(service.needs(&["build"]));
     }
     Some(proposal)
@@ -74,29 +83,76 @@ fn members<'look>(part: Part<'look>, manifest: &Value) -> Vec<(Part<'look>, Valu
         .collect()
 }
 
+/// Names of a package's programs, as Cargo finds them.
+fn programs(member: Part<'_>, manifest: &Value, package: &str) -> Vec<String> {
+    let declared = manifest.get("bin").and_then(Value::as_array);
+    let mut programs: Vec<String> = declared
+        .into_iter()
+        .flatten()
+        .filter_map(|bin| bin["name"].as_str().map(str::to_owned))
+        .collect();
+    let declares = |path: &str| {
+        declared.into_iter().flatten().any(|bin| {
+            bin["path"]
+                .as_str()
+                .is_some_and(|own| own.trim_start_matches("./") == path)
+        })
+    };
+    let mut found = Vec::new();
+    if member.has("src/main.rs") && !declares("src/main.rs") {
+        found.push(package.to_owned());
+    }
+    if let Some(directory) = member.below("src/bin") {
+        let files = directory.file_names().filter_map(|name| name.strip_suffix(".rs"));
+        found.extend(
+            files
+                .filter(|name| !declares(&format!("src/bin/{name}.rs")))
+                .map(str::to_owned),
+        );
+    }
+    for program in found {
+        if !programs.contains(&program) {
+            programs.push(program);
+        }
+    }
+    programs
+}
+
+/// The program that serves, by its name: the only one, one that says so, the package's own, the first.
+fn likeliest<'name>(programs: &'name [String], package: &str) -> Option<&'name str> {
+    let says_so = |name: &&String| {
+        name.split(['-', '_'])
+            .any(|word| matches!(word, "server" | "serve" | "web" | "http" | "api"))
+    };
+    programs
+        .iter()
+        .find(says_so)
+        .or_else(|| programs.iter().find(|name| *name == package))
+        .or_else(|| programs.first())
+        .map(String::as_str)
+}
+
 fn server(root: Part<'_>, member: Part<'_>, manifest: &Value) -> Option<(&'static str, Unit)> {
     let dependencies = manifest.get("dependencies")?;
     let &(name, usual) = SERVERS
         .iter()
         .find(|(name, _)| dependencies.get(name).is_some())?;
-    let bins = manifest.get("bin").and_then(Value::as_array);
-    if !member.has("src/main.rs") && bins.is_none() {
-        return None;
-    }
-    let said = port_in_files(member, &["src/main.rs", "src/server.rs", "src/app.rs"]);
+    let package = manifest["package"]["name"].as_str()?;
+    let programs = programs(member, manifest, package);
+    let program = likeliest(&programs, package)?;
+    let own = format!("src/bin/{program}.rs");
+    let said = port_in_files(member, &[&own, "src/main.rs", "src/server.rs", "src/app.rs"]);
     let mut command = "cargo run".to_owned();
     if member.path != root.path {
         command.push_str(" -p ");
         command.push_str(&shell_word(manifest["package"]["name"].as_str()?));
     }
-    let default = manifest["package"]["default-run"].as_str();
-    if let Some(bins) = bins.filter(|bins| bins.len() > 1 && default.is_none())
-        && let Some(first) = bins.iter().find_map(|bin| bin["name"].as_str())
-    {
+    // Cargo refuses to guess between several.
+    if programs.len() > 1 && manifest["package"].get("default-run").is_none() {
         command.push_str(" --bin ");
-        command.push_str(&shell_word(first));
+        command.push_str(&shell_word(program));
     }
-    let service = Unit::service("web", command)
+    let service = Unit::service(package, command)
         .port(said.unwrap_or(usual), PortSetting::Fixed, said.is_some())
         .slow()
         .web(60)
