@@ -55,7 +55,11 @@ pub fn left(git: Option<&HostGit>, report: &Report) -> Result<Left, Failure> {
             .base
             .iter()
             .map(String::as_str)
-            .chain(ids.iter().copied())
+            .chain(
+                ids.iter()
+                    .copied()
+                    .filter(|id| Some(*id) != report.base.as_deref()),
+            )
             .filter(|id| has(id))
             .take(KNOWN)
             .map(str::to_owned)
