@@ -43,7 +43,6 @@ pub enum History {
 /// # Errors
 /// A stream that ends early, a disk that is full, objects that git refuses.
 pub fn receive(input: impl Read, workspace: &Path) -> Result<History, Failure> {
-    let broken = |error: io::Error| Failure::failed("the project did not arrive whole").because(&error);
     let mut decoder = Decoder::new(BufReader::with_capacity(BUFFER, input)).map_err(broken)?;
     let mut receiver = Receiver {
         workspace,
@@ -124,9 +123,7 @@ impl Receiver<'_> {
         }
         .map_err(cannot_write)?;
         loop {
-            let piece = decoder
-                .piece()
-                .map_err(|error| Failure::failed("the project did not arrive whole").because(&error))?;
+            let piece = decoder.piece().map_err(broken)?;
             if piece.is_empty() {
                 break;
             }
@@ -164,9 +161,7 @@ impl Receiver<'_> {
         }
         let mut pipe = child.as_mut().ok().and_then(|child| child.stdin.take());
         loop {
-            let piece = decoder
-                .piece()
-                .map_err(|error| Failure::failed("the project did not arrive whole").because(&error))?;
+            let piece = decoder.piece().map_err(broken)?;
             if piece.is_empty() {
                 break;
             }
@@ -220,6 +215,11 @@ fn set_time(file: &File, modified: Modified) -> io::Result<()> {
         Some(time) => file.set_times(FileTimes::new().set_modified(time)),
         None => Ok(()),
     }
+}
+
+/// The failure for a stream that was cut or makes no sense.
+fn broken(error: io::Error) -> Failure {
+    Failure::failed("the project did not arrive whole").because(&error)
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
