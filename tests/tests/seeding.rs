@@ -556,7 +556,19 @@ fn without_git_ignore_files_say_what_stays() {
     git_in(&project, &one, &["add", "file"]);
     git_in(&project, &one, &["commit", "--quiet", "--message", "one"]);
     git_in(&project, &one, &["config", "http.extraHeader", "canary"]);
-    create();
+    let bare = project.directory().join("clones");
+    git_in(
+        &project,
+        &bare,
+        &["clone", "--quiet", "--bare", "one", "mirror.git"],
+    );
+    let made = create();
+    assert!(
+        made.stderr
+            .contains("left out clones/mirror.git: a bare repository"),
+        "{made}"
+    );
+    assert_eq!(test_box.exec("ls clones").ok().stdout, "one\n");
     let script = "cd clones/one; git log --format=%s; git status --short; grep canary .git/config";
     assert_eq!(test_box.exec(script).stdout, "one\n");
 }

@@ -31,6 +31,8 @@ pub(super) fn write(
         .any(|name| root.join(name).symlink_metadata().is_ok());
     let left_out: Arc<Mutex<Vec<String>>> = Arc::default();
     let noted = Arc::clone(&left_out);
+    let bare: Arc<Mutex<Vec<String>>> = Arc::default();
+    let noted_bare = Arc::clone(&bare);
     let base = root.to_owned();
     let walk = WalkBuilder::new(root)
         .hidden(false)
@@ -47,6 +49,13 @@ pub(super) fn write(
             }
             // What lies in a repository is sent as the repository.
             if with_git && entry.depth() > 1 && in_repository(&base, entry) {
+                return false;
+            }
+            // Its configuration and hooks lie among its files, so that it could only go as it is.
+            if entry.depth() > 0 && is_bare_repository(entry) {
+                let inside = entry.path().strip_prefix(&base).unwrap_or(entry.path());
+                let mut noted = noted_bare.lock().unwrap_or_else(PoisonError::into_inner);
+                noted.push(crate::ui::one_line(&inside.display().to_string()).into_owned());
                 return false;
             }
             let usual = !says && is_usual(entry);
@@ -77,6 +86,13 @@ pub(super) fn write(
             git::write_nested(sender, entry.path(), inside, 1, skip)?;
         }
     }
+    let bare = std::mem::take(&mut *bare.lock().unwrap_or_else(PoisonError::into_inner));
+    if !bare.is_empty() {
+        sender.warn(format!(
+            "left out {}: a bare repository, with its configuration and hooks",
+            some(&bare)
+        ));
+    }
     let left_out = std::mem::take(&mut *left_out.lock().unwrap_or_else(PoisonError::into_inner));
     if !left_out.is_empty() {
         sender.report.notes.push(format!(
@@ -85,6 +101,15 @@ pub(super) fn write(
         ));
     }
     Ok(())
+}
+
+/// Whether a directory is laid out as git has it, without a work tree around it.
+fn is_bare_repository(entry: &DirEntry) -> bool {
+    let path = entry.path();
+    entry.file_type().is_some_and(|kind| kind.is_dir())
+        && path.join("HEAD").is_file()
+        && path.join("objects").is_dir()
+        && path.join("refs").is_dir()
 }
 
 fn is_repository(entry: &DirEntry) -> bool {
