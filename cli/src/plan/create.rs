@@ -16,6 +16,17 @@ const LEAST_STOP_TIMEOUT: u64 = 120;
 /// Capabilities of Docker's default set that a development box does not need.
 const DROPPED: [&str; 2] = ["NET_RAW", "MKNOD"];
 
+/// The tree of a checkpoint, which a box starts with instead of an empty workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warm {
+    /// Name of the checkpoint, for messages.
+    pub checkpoint: String,
+    /// Whether the project's current state goes on top of the tree; otherwise the workspace stays as it was saved.
+    pub resync: bool,
+    /// A commit whose whole history the tree is said to have, as the checkpoint's label tells.
+    pub base: Option<String>,
+}
+
 /// What the flags and the settings ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -23,6 +34,8 @@ pub struct Settings {
     pub name: Option<String>,
     /// Image reference.
     pub image: String,
+    /// Set where the image is a checkpoint.
+    pub warm: Option<Warm>,
     /// Environment of the box.
     pub env: Vec<(String, String)>,
     /// Memory limit in bytes.

@@ -51,6 +51,7 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
             .clone()
             .or_else(|| text("box.image"))
             .unwrap_or_default(),
+        warm: None,
         env: merged(&flags.env, layers, "box.env"),
         memory: pick(flags.memory, layers, "box.memory", limit::memory)?,
         nano_cpus: pick(flags.nano_cpus, layers, "box.cpus", limit::cpus)?,
