@@ -9,6 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Leaves out of the supervisor what only unwinding needs.
+const LINKER_SCRIPT: &str = "ctl-shim/no-unwinding.ld";
+
 fn main() -> Result<(), Box<dyn Error>> {
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let workspace = manifest.parent().ok_or("the package lies at the root")?;
@@ -27,7 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn rerun_if_changed(variable: &str, workspace: &Path) {
     instruct(&format!("rerun-if-env-changed={variable}"));
-    for path in ["ctl-shim/src", "ctl-shim/Cargo.toml", "Cargo.toml", "Cargo.lock"] {
+    for path in [
+        "ctl-shim/src",
+        "ctl-shim/Cargo.toml",
+        LINKER_SCRIPT,
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         instruct(&format!("rerun-if-changed={}", workspace.join(path).display()));
     }
 }
@@ -60,10 +69,8 @@ fn build(workspace: &Path) -> Result<PathBuf, Box<dyn Error>> {
             cargo.env_remove(text);
         }
     }
-    cargo.env(
-        "RUSTFLAGS",
-        "-C target-feature=+crt-static -C relocation-model=static",
-    );
+    // In this form paths may have blanks.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace, &target).join("\u{1f}"));
     let result = cargo.output()?;
     if !result.status.success() {
         return Err(format!(
@@ -73,6 +80,22 @@ fn build(workspace: &Path) -> Result<PathBuf, Box<dyn Error>> {
         .into());
     }
     Ok(directory.join(&target).join("supervisor/agentbox-ctl"))
+}
+
+/// The compiler's flags for the supervisor.
+fn flags(workspace: &Path, target: &str) -> Vec<String> {
+    let mut flags = vec![
+        "-Ctarget-feature=+crt-static".to_owned(),
+        "-Crelocation-model=static".to_owned(),
+    ];
+    // There the compiler brings its own linker, which is known to take the script.
+    if target == "x86_64-unknown-linux-gnu" {
+        let script = workspace.join(LINKER_SCRIPT);
+        flags.push("-Clink-arg=-Wl,--no-eh-frame-hdr".to_owned());
+        flags.push("-Clink-arg=-T".to_owned());
+        flags.push(format!("-Clink-arg={}", script.display()));
+    }
+    flags
 }
 
 /// The target to build for: musl where it is installed with its C compiler, else a static glibc.
