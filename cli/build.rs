@@ -70,7 +70,10 @@ fn build(workspace: &Path) -> Result<PathBuf, Box<dyn Error>> {
         }
     }
     // In this form paths may have blanks.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace, &target).join("\u{1f}"));
+    cargo.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        flags(workspace, &target).join("\u{1f}"),
+    );
     let result = cargo.output()?;
     if !result.status.success() {
         return Err(format!(

@@ -4,12 +4,14 @@
 //! tests/bench ─► agentbox-bench ─┬─ processes: version, validate, the size of the supervisor
 //!                                ├─ supervisor: a daemon on this machine, without a container
 //!                                ├─ boxes: against the `docker` client on the same engine
-//!                                └─ seeding: a large project, against `tar` through the same client
+//!                                ├─ seeding: a large project, against `tar` through the same client
+//!                                └─ checkpoints: taken and started from, against commit, export and run
 //! ```
 //!
 //! An argument selects the rows whose name contains it.
 
 mod boxes;
+mod checkpoints;
 mod daemon;
 mod measure;
 mod processes;
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let groups: [Group; 13] = [
+    let groups: [Group; 16] = [
         ("version", processes::version),
         ("validate", processes::validate),
         ("size", processes::size),
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
         ("exec status", boxes::commands),
         ("create", boxes::create),
         ("seeding", seeding::seeding),
+        ("checkpoint", checkpoints::taking),
+        ("from", checkpoints::starting),
+        ("pause", checkpoints::freezing),
     ];
     let mut out = std::io::stdout();
     let mut missed = 0;

@@ -11,6 +11,8 @@ pub(crate) enum Aim {
     AtMost(f64),
     /// Our figure over theirs is at most this.
     Ratio(f64),
+    /// Our figure less theirs is at most this.
+    Beyond(f64),
 }
 
 /// One line of the table.
@@ -46,12 +48,21 @@ impl Row {
         }
     }
 
+    /// What a time has beyond another, both in milliseconds.
+    pub(crate) fn beyond(what: &str, ours: f64, theirs: f64, at_most: f64) -> Self {
+        Self {
+            aim: Aim::Beyond(at_most),
+            ..Self::against(what, ours, theirs, 0.0)
+        }
+    }
+
     /// Whether the aim is reached.
     pub(crate) fn reached(&self) -> bool {
         match (self.aim, self.theirs) {
             (Aim::AtMost(limit), _) => self.ours <= limit,
             (Aim::Ratio(limit), Some(theirs)) => self.ours <= limit * theirs,
-            (Aim::Ratio(_), None) => false,
+            (Aim::Beyond(more), Some(theirs)) => self.ours - theirs <= more,
+            (Aim::Ratio(_) | Aim::Beyond(_), None) => false,
         }
     }
 }
@@ -67,6 +78,7 @@ impl fmt::Display for Row {
         let aim = match self.aim {
             Aim::AtMost(limit) => format!("<= {limit} {}", self.unit),
             Aim::Ratio(limit) => format!("<= {limit} times"),
+            Aim::Beyond(more) => format!("<= {more} {} more", self.unit),
         };
         let verdict = if self.reached() { "" } else { "  MISSED" };
         write!(
