@@ -85,7 +85,7 @@ mod tests {
     fn a_tag_tells_whose_and_what_it_is() {
         let key = Key::of("/home/me/My Shop", "host");
         let tag = key.tag("warm-2");
-        assert_eq!(tag, "agentbox/checkpoint/my-shop-0f0d3c8d:warm-2");
+        assert_eq!(tag, "agentbox/checkpoint/my-shop-c6f98353:warm-2");
         assert_eq!(Key::of_tag(&tag), Some((key.clone(), "warm-2")));
         for other in [
             "agentbox/base:latest",
