@@ -62,3 +62,5 @@ pub const SECRETS: &str = "/var/lib/agentbox/private/secrets";
 pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
 /// Name of both directories.
 pub const SECRETS_NAME: &str = "secrets";
+/// Which files were carried in that are no secrets, as a JSON list of paths, inside [`PRIVATE`]. For the host alone.
+pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";
