@@ -75,9 +75,8 @@ pub(super) struct SeedArguments {
 pub(super) fn seed(arguments: &SeedArguments, context: &super::Context) -> Result<(), Failure> {
     // Modes are those of the stream.
     umask(Mode::empty());
-    let input = std::io::stdin().lock();
     let history = seed::receive(
-        input,
+        &mut std::io::stdin().lock(),
         &arguments.workspace,
         Path::new(paths::SEEDED),
         &mut std::io::stdout(),

@@ -13,7 +13,6 @@
 
 mod warm;
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -50,19 +49,14 @@ pub enum History {
 /// # Errors
 /// A stream that ends early, a disk that is full, objects that git refuses.
 pub fn receive(
-    input: impl Read,
+    input: &mut dyn Read,
     workspace: &Path,
     list: &Path,
     output: &mut dyn Write,
 ) -> Result<History, Failure> {
-    let mut decoder = Decoder::new(BufReader::with_capacity(BUFFER, input)).map_err(broken)?;
+    let mut decoder = buffered(input).map_err(broken)?;
     let mut record = decoder.record().map_err(broken)?;
-    let warm = (record == Record::Warm).then(|| {
-        match File::open(list) {
-            Ok(sent) => Warm::new(workspace, BufReader::new(sent)),
-            Err(_) => Warm::new(workspace, io::empty()),
-        }
-    });
+    let warm = (record == Record::Warm).then(|| Warm::new(workspace, list));
     let cannot_list = |error: io::Error| cannot_write(list, &error);
     let mut list = File::create(list)
         .and_then(|file| Encoder::new(BufWriter::new(file)))
@@ -72,7 +66,7 @@ pub fn receive(
         warm,
         closed: Vec::new(),
         packs: Vec::new(),
-        without_git: HashSet::new(),
+        without_git: Vec::new(),
     };
     loop {
         if let Some(noted) = warm::noted(&record) {
@@ -102,6 +96,13 @@ pub fn receive(
     }
 }
 
+/// What is read from: one kind, since each further one is more code in every box.
+type Input<'a> = Decoder<BufReader<&'a mut dyn Read>>;
+
+fn buffered(input: &mut dyn Read) -> io::Result<Input<'_>> {
+    Decoder::new(BufReader::with_capacity(BUFFER, input))
+}
+
 struct Receiver<'a> {
     workspace: &'a Path,
     /// What there was, where that is a checkpoint's.
@@ -111,7 +112,7 @@ struct Receiver<'a> {
     /// Each `git index-pack` under way, beside its git directory.
     packs: Vec<(PathBuf, Child)>,
     /// Git directories whose objects nobody could take.
-    without_git: HashSet<PathBuf>,
+    without_git: Vec<PathBuf>,
 }
 
 impl Receiver<'_> {
@@ -120,10 +121,10 @@ impl Receiver<'_> {
     }
 
     /// Questions are for boxes that start from a checkpoint, and nothing to others.
-    fn question<R: Read>(
+    fn question(
         &mut self,
         question: Record,
-        decoder: &mut Decoder<R>,
+        decoder: &mut Input<'_>,
         output: &mut dyn Write,
     ) -> Result<(), Failure> {
         let Some(warm) = &mut self.warm else {
@@ -173,12 +174,12 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    fn file<R: Read>(
+    fn file(
         &self,
         path: &Path,
         mode: u32,
         modified: Modified,
-        decoder: &mut Decoder<R>,
+        decoder: &mut Input<'_>,
     ) -> Result<(), Failure> {
         let cannot_write = |error: io::Error| cannot_write(path, &error);
         let mut options = OpenOptions::new();
@@ -214,7 +215,7 @@ impl Receiver<'_> {
         .map_err(|error| cannot_write(&path, &error))
     }
 
-    fn pack<R: Read>(&mut self, git_directory: PathBuf, decoder: &mut Decoder<R>) -> Result<(), Failure> {
+    fn pack(&mut self, git_directory: PathBuf, decoder: &mut Input<'_>) -> Result<(), Failure> {
         let mut child = Command::new("git")
             .arg("--git-dir")
             .arg(&git_directory)
@@ -233,9 +234,7 @@ impl Receiver<'_> {
         feed(decoder, pipe)?;
         match child {
             Ok(child) => self.packs.push((git_directory, child)),
-            Err(_) => {
-                self.without_git.insert(git_directory);
-            }
+            Err(_) => self.without_git.push(git_directory),
         }
         Ok(())
     }
@@ -286,7 +285,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// Reads content to its end and gives it to a git, which may not want it: why, it tells when it is waited for. Gives
 /// the length in bytes.
-fn feed<R: Read>(decoder: &mut Decoder<R>, mut pipe: Option<ChildStdin>) -> Result<usize, Failure> {
+fn feed(decoder: &mut Input<'_>, mut pipe: Option<ChildStdin>) -> Result<usize, Failure> {
     let mut length = 0;
     loop {
         let piece = decoder.piece().map_err(broken)?;
@@ -339,7 +338,7 @@ mod tests {
         fs::write(workspace.path().join("there"), "of the image").unwrap();
         symlink("/nonexistent", workspace.path().join("dangling")).unwrap();
         let list = workspace.path().join("list");
-        let result = receive(stream.as_slice(), workspace.path(), &list, &mut io::sink());
+        let result = receive(&mut stream.as_slice(), workspace.path(), &list, &mut io::sink());
         (workspace, result)
     }
 

@@ -11,16 +11,15 @@
 //! answered by what a link leads to; and what goes away is reached through directories alone.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::Read;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::{PERMISSIONS, broken, cannot_write, feed, path_of, remove};
+use super::{Input, PERMISSIONS, broken, buffered, cannot_write, feed, path_of, remove};
 use crate::failure::Failure;
 use crate::leftovers::is_directory;
-use crate::protocol::seed::{Decoder, Modified, Record, leads_elsewhere};
+use crate::protocol::seed::{Modified, Record, leads_elsewhere};
 use crate::protocol::seed_answer::Runs;
 use crate::work::{self, SEED_RECORD};
 
@@ -54,9 +53,11 @@ pub(super) struct Warm<'a> {
 
 impl<'a> Warm<'a> {
     /// `list` is what hosts have sent so far; where it is missing or cut, less is known.
-    pub(super) fn new(workspace: &'a Path, list: impl Read) -> Self {
+    pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
         let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
-        if let Ok(mut decoder) = Decoder::new(list) {
+        if let Ok(mut list) = File::open(list)
+            && let Ok(mut decoder) = buffered(&mut list)
+        {
             while let Ok(record) = decoder.record() {
                 let (path, sent) = match record {
                     Record::File { path, modified, .. } => (path, Some(modified)),
@@ -106,13 +107,13 @@ impl<'a> Warm<'a> {
 
     /// Answers whether objects are needed: those of the content and everything that they reach. As a fetch does it, what
     /// a reference of the repository reaches is taken for there.
-    pub(super) fn ask<R: Read>(&mut self, path: Vec<u8>, decoder: &mut Decoder<R>) -> Result<(), Failure> {
+    pub(super) fn ask(&mut self, path: Vec<u8>, decoder: &mut Input<'_>) -> Result<(), Failure> {
         if self.repositories.last().is_none_or(|last| last.path != path) {
             let repository = self.open(path);
             self.repositories.push(repository);
         }
         let workspace = self.workspace;
-        let asked = match self.repositories.last() {
+        let mut asked = match self.repositories.last() {
             Some(repository) if repository.is_whole && !repository.has => {
                 let mut command = git(workspace, &repository.path);
                 command
@@ -124,7 +125,6 @@ impl<'a> Warm<'a> {
             }
             _ => None,
         };
-        let mut asked = asked;
         let pipe = asked.as_mut().and_then(|child| child.stdin.take());
         let is_empty = feed(decoder, pipe)? == 0;
         let has = asked.is_some_and(|mut child| child.wait().is_ok_and(|status| status.success()));
