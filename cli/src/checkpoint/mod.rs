@@ -11,10 +11,15 @@
 //! which one is its project's default. An image without such a tag is none, so it becomes one, and stops being one, in
 //! one step of the engine's.
 
+mod archive;
 mod catalog;
+mod changes;
+mod filter;
+mod flatten;
 mod record;
 mod reference;
 mod start;
+mod still;
 mod survey;
 mod take;
 

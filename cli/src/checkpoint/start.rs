@@ -4,11 +4,9 @@ use agentbox_ctl::failure::{Failure, Kind};
 use agentbox_ctl::paths;
 
 use super::catalog::{Catalog, Checkpoint, key_of};
-use crate::boxes::identity::new_id;
-use crate::boxes::label;
-use crate::boxes::maker::Maker;
-use crate::boxes::name;
-use crate::docker::{ContainerSpec, Docker};
+use super::still::Still;
+use crate::context::Context;
+use crate::docker::Docker;
 use crate::plan::create::{Settings, Start, Warm};
 use crate::project::Project;
 use crate::project_config::{self, ValidFile};
@@ -66,29 +64,16 @@ pub async fn warm_up(
 ///
 /// # Errors
 /// Mistakes in it (2), those of the engine.
-pub async fn config_of(docker: &Docker, checkpoint: &Checkpoint) -> Result<ValidFile, Failure> {
-    let id = new_id()?;
-    // Never started: there is nothing to run, only a file to read. To every other command it is a half-made box.
-    let spec = ContainerSpec {
-        name: name::temporary(&id),
-        image: checkpoint.id.clone(),
-        entrypoint: vec![paths::BINARY.to_owned()],
-        labels: [
-            (label::ID, id.clone()),
-            (label::NAME, checkpoint.name.clone()),
-            (label::MAKER, Maker::current().encode()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into(),
-        network: Some("none".to_owned()),
-        ..ContainerSpec::default()
-    };
-    let container = docker.create_container(&spec).await?;
+pub async fn config_of(
+    context: &Context,
+    docker: &Docker,
+    checkpoint: &Checkpoint,
+) -> Result<ValidFile, Failure> {
+    let still = Still::of_image(docker, &checkpoint.id, &checkpoint.name).await?;
     let read = docker
-        .read_file(&container, paths::CONFIG, project_config::LIMIT as usize)
+        .read_file(&still.container, paths::CONFIG, project_config::LIMIT as usize)
         .await;
-    // What cannot be removed now is removed by `prune`.
-    let _ = docker.remove_container(&spec.name).await;
+    still.remove(context, docker).await;
     let bytes = read?;
     let config = match &bytes {
         Some(bytes) => {

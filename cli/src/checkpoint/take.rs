@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! running: commit; the engine freezes the box meanwhile ─┐
-//! paused, stopped: commit ───────────────────────────────┴─► image, unnamed ─► tag ─► default tag ─► former one away
-//!                                                              └── removed on a failure or a signal
+//! paused, stopped: commit ───────────────────────────────┼─► image, unnamed ─► tag ─► default tag ─► former one away
+//! too many layers, or --merged: flatten ─────────────────┘      └── removed on a failure or a signal
 //! ```
 //!
 //! The image appears whole or not at all, and is a checkpoint from the moment it has its tag. What a kill leaves before
@@ -14,13 +14,18 @@ use std::time::{Duration, Instant};
 use agentbox_ctl::failure::Failure;
 
 use super::catalog::{Catalog, Checkpoint};
+use super::flatten::flatten;
 use super::reference::{self, Key};
+use super::still::remove_image;
 use super::survey::{Survey, survey};
 use crate::boxes::{BoxInfo, BoxState, name};
 use crate::context::Context;
 use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle;
+
+/// Layers that an image may have for one more to go on top: engines refuse containers with some 125.
+const MOST_LAYERS: usize = 110;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +34,10 @@ pub struct Wanted {
     pub name: Option<String>,
     /// Whether the name may be another one's, which loses it.
     pub replace: bool,
+    /// Whether it has no layers beneath it, whatever the depth.
+    pub merged: bool,
+    /// How many layers may lie upon each other before they are flattened.
+    pub max_depth: usize,
     /// Whether the box is stopped first.
     pub stop: bool,
     /// Whether it becomes the project's default.
@@ -73,16 +82,24 @@ pub async fn take(
         interrupt.guard(lifecycle::stop(context, docker, info)).await?;
         state = BoxState::Stopped;
     }
-    let step = context
-        .ui
-        .step(&format!("taking a checkpoint of box `{}`", info.name));
     let mut record = survey.record.clone();
     record.name = choose_name(&catalog, &key, info, wanted)?;
-    record.depth = survey.depth + 1;
-    let begun = Instant::now();
-    let image = commit(context, docker, info, &survey, &record.labels(), interrupt).await?;
-    let paused = (state == BoxState::Running).then(|| begun.elapsed());
-    drop(step);
+    let runs = state == BoxState::Running;
+    let is_deep = survey.depth + 1 > wanted.max_depth || survey.image.layers >= MOST_LAYERS;
+    let flat = wanted.merged || is_deep;
+    record.depth = if flat { 0 } else { survey.depth + 1 };
+    let (image, paused) = if flat {
+        let flat = flatten(context, docker, info, runs, &survey, &record.labels(), interrupt).await?;
+        (flat.image, flat.paused)
+    } else {
+        let step = context
+            .ui
+            .step(&format!("taking a checkpoint of box `{}`", info.name));
+        let begun = Instant::now();
+        let image = commit(context, docker, info, &survey, &record.labels(), interrupt).await?;
+        drop(step);
+        (image, runs.then(|| begun.elapsed()))
+    };
     match name_it(docker, info, &key, &image, record.name, wanted).await {
         Ok(checkpoint) => Ok(Taken {
             checkpoint,
@@ -90,7 +107,7 @@ pub async fn take(
             paused,
         }),
         Err(failure) => {
-            let _ = docker.remove_image(&image).await;
+            remove_image(context, docker, &image).await;
             Err(failure.into())
         }
     }
@@ -114,7 +131,7 @@ async fn commit(
         .ui
         .status("interrupted: waiting for the engine, which cannot be told to end a commit");
     if let Ok(image) = committing.await {
-        let _ = docker.remove_image(&image).await;
+        remove_image(context, docker, &image).await;
     }
     Err(Stopped::Interrupted)
 }

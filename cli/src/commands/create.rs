@@ -220,7 +220,7 @@ async fn warm_up(
         .ui
         .status(&format!("warm start from checkpoint `{}`{age}", found.name));
     if !resync {
-        order.config = checkpoint::config_of(docker, &found).await?;
+        order.config = checkpoint::config_of(context, docker, &found).await?;
     }
     Ok(())
 }

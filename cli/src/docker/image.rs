@@ -192,22 +192,49 @@ impl Docker {
         changes: &[String],
         archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     ) -> Result<(), DockerError> {
-        let options = CreateImageOptionsBuilder::default()
-            .from_src("-")
-            .repo(name)
-            .tag(tag)
-            .changes(changes.to_vec())
-            .build();
+        let options = CreateImageOptionsBuilder::default().repo(name).tag(tag);
+        self.import(options, &format!("{name}:{tag}"), changes, archive)
+            .await
+            .map(|_| ())
+    }
+
+    /// As [`Self::import_image`], for an image without a name: gives its id. An archive that ends in an error makes none.
+    ///
+    /// # Errors
+    /// Those of the engine and of the stream.
+    pub async fn import_unnamed(
+        &self,
+        changes: &[String],
+        archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Result<String, DockerError> {
+        let options = CreateImageOptionsBuilder::default();
+        self.import(options, "without a name", changes, archive).await
+    }
+
+    /// Gives what the engine says last: the image's id.
+    async fn import(
+        &self,
+        options: CreateImageOptionsBuilder,
+        name: &str,
+        changes: &[String],
+        archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Result<String, DockerError> {
+        let options = options.from_src("-").changes(changes.to_vec()).build();
         let body = bollard::body_try_stream(archive);
         let mut stream = self.patient.create_image(Some(options), Some(body), None);
+        let fail = |cause| DockerError::ImportImage(name.to_owned(), cause);
+        let mut last = String::new();
         while let Some(part) = stream.next().await {
-            part.map_err(|error| {
-                self.error(&error, |cause| {
-                    DockerError::ImportImage(format!("{name}:{tag}"), cause)
-                })
-            })?;
+            let part = part.map_err(|error| self.error(&error, fail))?;
+            if let Some(message) = part.error_detail.and_then(|detail| detail.message) {
+                return Err(fail(Cause {
+                    status: None,
+                    message: message.trim().to_owned(),
+                }));
+            }
+            last = part.status.unwrap_or(last);
         }
-        Ok(())
+        Ok(last)
     }
 
     /// Builds an image from a context in a tar stream; `progress` is called with each line of the builder.

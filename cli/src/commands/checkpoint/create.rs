@@ -9,6 +9,9 @@ use crate::boxes::BoxState;
 use crate::checkpoint::{self, Taken, Wanted};
 use crate::context::Context;
 use crate::interrupt::{self, Interrupt, Stopped};
+use crate::project::Project;
+use crate::project_config;
+use crate::settings::Layers;
 use crate::target::Target;
 use crate::ui::{one_line, size};
 
@@ -36,6 +39,9 @@ pub(super) struct Arguments {
     /// Take the name from the checkpoint that has it
     #[arg(long)]
     replace: bool,
+    /// Make one layer of it, however few there are; else layers lie upon each other, up to checkpoint.max_depth
+    #[arg(long)]
+    merged: bool,
     /// Stop the box first, so that its services have written what they hold; it stays stopped
     #[arg(long)]
     stop: bool,
@@ -65,6 +71,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         let target = Target::resolve(context, arguments.box_name.as_deref()).await?;
         let mut interrupt = Interrupt::new()?;
         let wanted = Wanted {
+            merged: arguments.merged,
+            max_depth: max_depth(context)?,
             name: arguments.name.clone(),
             replace: arguments.replace,
             stop: arguments.stop,
@@ -83,6 +91,17 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
             }
         }
     })
+}
+
+/// The setting, of the project that the command is called in: a box may be another machine's.
+fn max_depth(context: &Context) -> Result<usize, Failure> {
+    let project = Project::find(&context.directory)?;
+    let defaults = project_config::of_project(&project).map(|file| file.config.defaults);
+    let layers = Layers::load(context, Some(&project.root), &defaults.unwrap_or_default())?;
+    Ok(layers
+        .value("checkpoint.max_depth")
+        .and_then(|row| row.text.parse().ok())
+        .unwrap_or_default())
 }
 
 fn report(context: &Context, taken: &Taken) -> Result<(), Failure> {
