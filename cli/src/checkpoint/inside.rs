@@ -62,7 +62,9 @@ pub async fn look_inside(
     checkpoint: &Checkpoint,
     interrupt: &mut Interrupt,
 ) -> Result<Inside, Stopped> {
-    let step = context.ui.step(&format!("reading checkpoint `{}`", checkpoint.name));
+    let step = context
+        .ui
+        .step(&format!("reading checkpoint `{}`", checkpoint.name));
     let meter = step.meter();
     let still = Still::of_image(docker, &checkpoint.id, &checkpoint.name).await?;
     let reading = async {
@@ -225,7 +227,10 @@ mod tests {
                 "/workspace 1",
             ]
         );
-        assert_eq!((inside.files, inside.done_tasks.concat().as_str()), (8, "install"));
+        assert_eq!(
+            (inside.files, inside.done_tasks.concat().as_str()),
+            (8, "install")
+        );
         assert_eq!(inside.secrets.len(), 1);
         assert!(!inside.secrets[0].path.contains('\x1b'));
     }

@@ -60,7 +60,10 @@ const KINDS: [(&str, &str); 11] = [
         r"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{60}",
     ),
     ("GitLab token", r"\bglpat-[A-Za-z0-9_-]{20}"),
-    ("npm token", r"\bnpm_[A-Za-z0-9]{36}\b|_authToken[ \t]*=[ \t]*[^\s$]{8}"),
+    (
+        "npm token",
+        r"\bnpm_[A-Za-z0-9]{36}\b|_authToken[ \t]*=[ \t]*[^\s$]{8}",
+    ),
     ("Slack token", r"\bxox[abeprs]-[A-Za-z0-9-]{10}"),
     ("Google key", r"\bAIza[A-Za-z0-9_-]{35}"),
     (
@@ -177,9 +180,11 @@ impl Scanner {
     /// Looks for what begins before `cut`.
     fn look(&mut self, file: &mut File, cut: usize) {
         for captures in expression().captures_iter(&file.rest) {
-            let Some((at, kind)) = KINDS.iter().enumerate().find_map(|(index, (kind, _))| {
-                captures.get(index + 1).map(|found| (found.start(), *kind))
-            }) else {
+            let Some((at, kind)) = KINDS
+                .iter()
+                .enumerate()
+                .find_map(|(index, (kind, _))| captures.get(index + 1).map(|found| (found.start(), *kind)))
+            else {
                 continue;
             };
             if at >= cut || file.found.contains(&kind) {
@@ -222,12 +227,13 @@ fn expression() -> &'static Regex {
     static EXPRESSION: OnceLock<Regex> = OnceLock::new();
     EXPRESSION.get_or_init(|| {
         let groups: Vec<String> = KINDS.iter().map(|(_, pattern)| format!("({pattern})")).collect();
-        Regex::new(&format!("(?-u){}", groups.join("|"))).expect("the expressions are right, a test reads them")
+        Regex::new(&format!("(?-u){}", groups.join("|")))
+            .expect("the expressions are right, a test reads them")
     })
 }
 
 /// What is not looked at, for people.
-pub fn passed_over() -> String {
+pub(super) fn passed_over() -> String {
     format!("{}, and what the system brings", PASSED_OVER.join(", "))
 }
 
@@ -253,7 +259,10 @@ mod tests {
     fn each_kind_by_its_form() {
         let forty = "a".repeat(40);
         for (content, kind) in [
-            ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk", "private key"),
+            (
+                "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk",
+                "private key",
+            ),
             ("-----BEGIN RSA PRIVATE KEY-----\\nMIIEpAIBAAKC", "private key"),
             ("k=AKIAIOSFODNN7EXAMPLE", "AWS access key"),
             (&format!("ghp_{forty}"), "GitHub token"),
@@ -263,9 +272,15 @@ mod tests {
             ("xoxb-1234567890-abc", "Slack token"),
             (&format!("AIza{forty}"), "Google key"),
             (&format!("sk-ant-{forty}"), "API key"),
-            ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3.dBjftJeZ4CVP", "JSON web token"),
+            (
+                "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3.dBjftJeZ4CVP",
+                "JSON web token",
+            ),
             ("git clone https://me:s3cret@example.org/x", "password in a URL"),
-            ("{\"auths\":{\"x\":{\"auth\": \"bWU6c2VjcmV0\"}}}", "registry login"),
+            (
+                "{\"auths\":{\"x\":{\"auth\": \"bWU6c2VjcmV0\"}}}",
+                "registry login",
+            ),
         ] {
             assert_eq!(
                 found("workspace/x", &format!("one\n{content}\n"), 4096),

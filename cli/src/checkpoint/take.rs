@@ -170,7 +170,9 @@ async fn name_it(
     };
     let former = before.named(key, &name).map(|former| former.id.clone());
     docker.tag_image(image, &key.repository(), &name).await?;
-    if wanted.set_default {
+    // What new boxes start from is the name, not what had it once.
+    let was_default = before.named(key, &name).is_some_and(|former| former.is_default);
+    if wanted.set_default || was_default {
         let (repository, tag) = key.default_parts();
         docker.tag_image(image, &repository, tag).await?;
     }

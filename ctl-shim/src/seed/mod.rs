@@ -71,7 +71,9 @@ pub fn receive(
     loop {
         if let Some(noted) = warm::noted(&record) {
             list.record(&noted).map_err(cannot_list)?;
-            if let (Some(warm), Record::File { path, .. } | Record::Keep { path }) = (&mut receiver.warm, &noted) {
+            if let (Some(warm), Record::File { path, .. } | Record::Keep { path }) =
+                (&mut receiver.warm, &noted)
+            {
                 warm.list(path);
             }
         }
