@@ -9,7 +9,8 @@ use agentbox_ctl::paths::CONFIG_NAME;
 
 use super::file::Scope;
 use super::layers::{Layers, Row, Source};
-use crate::plan::create::Settings;
+use crate::checkpoint;
+use crate::plan::create::{Settings, Start};
 use crate::ui::one_line;
 
 /// What the command line and its environment give; `None`, or nothing in a list, leaves it to the layers.
@@ -19,6 +20,8 @@ pub struct Flags {
     pub name: Option<String>,
     /// Image reference.
     pub image: Option<String>,
+    /// Checkpoint, or `none`.
+    pub from: Option<String>,
     /// Whether to wait for the units.
     pub wait: Option<bool>,
     /// Memory limit in bytes.
@@ -51,6 +54,7 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
             .clone()
             .or_else(|| text("box.image"))
             .unwrap_or_default(),
+        start: start(&flags, layers),
         warm: None,
         env: merged(&flags.env, layers, "box.env"),
         memory: pick(flags.memory, layers, "box.memory", limit::memory)?,
@@ -70,6 +74,20 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
             .unwrap_or(u64::MAX),
         places: places(&flags, layers),
     })
+}
+
+/// `--from`, then `--image`, then `box.from`. A `box.image` is what a box starts from where there is no checkpoint.
+fn start(flags: &Flags, layers: &Layers) -> Start {
+    let word = match (&flags.from, &flags.image) {
+        (Some(from), _) => Some(from.as_str()),
+        (None, Some(_)) => return Start::Image,
+        (None, None) => layers.value("box.from").map(|row| row.text.as_str()),
+    };
+    match word {
+        Some(checkpoint::NONE) => Start::Image,
+        Some(word) => Start::Checkpoint(word.to_owned()),
+        None => Start::Default,
+    }
 }
 
 /// The flag's value, or the layers'.
@@ -138,13 +156,10 @@ fn volumes(flags: &Flags, layers: &Layers) -> Result<Vec<(String, String)>, Fail
 
 /// Settings that are right, and that no box of this version can have.
 fn refuse_unsupported(layers: &Layers) -> Result<(), Failure> {
-    for (name, cannot) in [
-        (
-            "box.docker",
-            "this version cannot give a box a Docker engine of its own",
-        ),
-        ("box.from", "this version cannot make a box from a checkpoint"),
-    ] {
+    for (name, cannot) in [(
+        "box.docker",
+        "this version cannot give a box a Docker engine of its own",
+    )] {
         let Some(row) = layers.value(name).filter(|row| row.text != "false") else {
             continue;
         };
@@ -173,6 +188,7 @@ fn refuse_unsupported(layers: &Layers) -> Result<(), Failure> {
 fn places(flags: &Flags, layers: &Layers) -> BTreeMap<&'static str, String> {
     let is_given = |name: &str| match name {
         "box.image" => flags.image.is_some(),
+        "box.from" => flags.from.is_some(),
         "box.memory" => flags.memory.is_some(),
         "box.cpus" => flags.nano_cpus.is_some(),
         "box.pids" => flags.pids.is_some(),
@@ -239,6 +255,26 @@ mod tests {
     }
 
     #[test]
+    fn a_checkpoint_comes_before_an_image_but_for_the_flag_s() {
+        let start = |from: Option<&str>, image: Option<&str>, defaults: &str| {
+            let flags = Flags {
+                from: from.map(str::to_owned),
+                image: image.map(str::to_owned),
+                ..Flags::default()
+            };
+            resolve(flags, &layers(defaults, "", "")).unwrap().start
+        };
+        let named = |name: &str| Start::Checkpoint(name.to_owned());
+        assert_eq!(start(None, None, ""), Start::Default);
+        assert_eq!(start(None, None, "box: {image: i}"), Start::Default);
+        assert_eq!(start(None, None, "box: {from: a, image: i}"), named("a"));
+        assert_eq!(start(None, Some("i"), "box: {from: a}"), Start::Image);
+        assert_eq!(start(Some("b"), None, "box: {from: a}"), named("b"));
+        assert_eq!(start(Some("none"), None, "box: {from: a}"), Start::Image);
+        assert_eq!(start(None, None, "box: {from: none}"), Start::Image);
+    }
+
+    #[test]
     fn what_cannot_be_done_names_its_place() {
         let failure = |defaults: &str, global: &str| {
             resolve(
@@ -255,11 +291,6 @@ mod tests {
 error: this version cannot give a box a Docker engine of its own
   caused by: box.docker is true in agentbox.yaml:2
 hint: agentbox create --defaults skip makes the box without it
-");
-        insta::assert_snapshot!(failure("", "box: {from: warm}"), @r"
-error: this version cannot make a box from a checkpoint
-  caused by: box.from is warm in ~/.config/agentbox/config.yaml:1
-hint: agentbox config unset --global box.from
 ");
         insta::assert_snapshot!(failure("box: {volumes: {theirs: /x}}", ""), @r"
 error: volumes mine (--volume) and theirs (agentbox.yaml:1) are both mounted at /x
