@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::docker;
 use super::forward::connect_loopback;
 use crate::config::model::{Check, Probe};
 
@@ -47,6 +48,13 @@ pub(super) async fn until_passed(probe: &Probe) {
             // Validation lets no such URL through.
             Err(_) => std::future::pending().await,
         },
+        Check::Docker => {
+            attempts(probe, async || match docker::answers().await {
+                true => Attempt::Passed,
+                false => Attempt::Closed,
+            })
+            .await;
+        }
         Check::LogMatch { .. } => std::future::pending().await,
     }
 }
