@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 use tokio::task::spawn_local;
 
+use super::docker::await_answer;
 use super::engine::{Engine, Message};
 use super::machine::{Effect, Input, Key, Phase, Slot};
 use crate::config::model::Check;
@@ -71,6 +72,11 @@ impl Engine {
             return;
         }
         let messages = self.messages.clone();
+        if probe.check == Check::Docker {
+            return await_answer(pid, move || {
+                drop(messages.send(Message::ProbePassed { key, pid }))
+            });
+        }
         let task = spawn_local(async move {
             super::probe::until_passed(&probe).await;
             // The engine outlives its probes.

@@ -237,10 +237,10 @@ impl Launcher {
         match self.question(unit) {
             Ok(Some(question)) => {
                 let messages = messages.clone();
-                let deciding = aside(move || {
+                let deciding = aside(Box::new(move || {
                     let decision = question.decide();
                     let _ = messages.send(Message::Decided { key, decision });
-                });
+                }));
                 deciding.err().map(Decision::Failed)
             }
             Ok(None) => Some(Decision::Run),
@@ -254,11 +254,11 @@ impl Launcher {
         let messages = messages.clone();
         let result = match self.question(unit) {
             // Inputs may be large; reading them must not hold up the supervisor.
-            Ok(Some(question)) => aside(move || {
+            Ok(Some(question)) => aside(Box::new(move || {
                 if let Err(reason) = question.mark() {
                     let _ = messages.send(Message::NotMarked { unit: name, reason });
                 }
-            }),
+            })),
             Ok(None) => Ok(()),
             Err(reason) => Err(reason),
         };
@@ -434,12 +434,12 @@ impl Launcher {
 }
 
 /// Does something that may take long on a thread of its own.
-fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+pub(super) fn aside(work: Box<dyn FnOnce() + Send>) -> Result<(), String> {
     let builder = std::thread::Builder::new().stack_size(256 * 1024);
     builder
         .spawn(work)
         .map(drop)
-        .map_err(|error| format!("cannot look at run_once: {error}"))
+        .map_err(|error| format!("cannot start a thread: {error}"))
 }
 
 fn denied(processes: &[tree::Process]) -> Option<String> {

@@ -4,17 +4,17 @@
 //! container's own stop signal, and the service has ended only when dockerd says that the container has: a client that
 //! is killed leaves it running.
 
-use std::cell::Cell;
 use std::ffi::OsString;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use nix::libc::SIGTERM;
-use tokio::task::spawn_local;
 
 use super::api;
 use crate::config::model::{ImageLaunch, Unit};
 use crate::process::tree::{self, UnitHandle};
+use crate::supervisor::launch::aside;
 use crate::supervisor::run_once::digest;
 
 const SCRIPT: &str = include_str!("container.sh");
@@ -26,62 +26,64 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(in crate::supervisor) struct Container {
     name: String,
-    state: Rc<Cell<State>>,
+    state: Arc<AtomicU8>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// It may run.
-    Open,
-    /// Dockerd has been asked to stop it.
-    Stopping,
-    /// It does not run.
-    Ended,
-}
+/// It may run.
+const OPEN: u8 = 0;
+/// Dockerd has been asked to stop it.
+const STOPPING: u8 = 1;
+/// It does not run.
+const ENDED: u8 = 2;
 
 impl Container {
     /// The container of a service whose client is about to start.
     pub(in crate::supervisor) fn of(unit: &Unit, image: &ImageLaunch) -> Self {
         Self {
             name: name(unit, image),
-            state: Rc::new(Cell::new(State::Open)),
+            state: Arc::new(AtomicU8::new(OPEN)),
         }
     }
 
     /// The client has ended by itself, as it does once the container has.
     pub(in crate::supervisor) fn note_end(&self) {
-        self.state.set(State::Ended);
+        self.state.store(ENDED, Ordering::Relaxed);
     }
 
     /// Whether it has ended. Asks dockerd to see to it, where that is not known: the next call may know more.
     pub(in crate::supervisor) fn has_ended(&self, grace: Duration) -> bool {
-        if self.state.get() == State::Open {
+        if self.state.load(Ordering::Relaxed) == OPEN {
             self.stop(grace, None);
         }
-        self.state.get() == State::Ended
+        self.state.load(Ordering::Relaxed) == ENDED
     }
 
     /// Has dockerd stop it, with SIGKILL after `grace`. Where it does not run, `client` gets a SIGTERM: it may be about
     /// to start it, or still be fetching the image.
     pub(in crate::supervisor) fn stop(&self, grace: Duration, client: Option<UnitHandle>) {
-        if self.state.get() != State::Open {
+        if self.state.load(Ordering::Relaxed) != OPEN {
             return;
         }
-        self.state.set(State::Stopping);
-        let container = self.clone();
-        spawn_local(async move {
-            let request = format!("POST /containers/{}/stop?t={}", container.name, grace.as_secs());
-            let status = api::status(&request, grace + PATIENCE).await;
-            match client {
+        self.state.store(STOPPING, Ordering::Relaxed);
+        let state = Arc::clone(&self.state);
+        let request = format!("POST /containers/{}/stop?t={}", self.name, grace.as_secs());
+        let asking = aside(Box::new(move || {
+            let status = api::status(&request, grace + PATIENCE);
+            let next = match client {
                 Some(client) if status != Some(204) => {
                     // One that cannot be signalled is killed when its time is over.
                     let _ = tree::signal_tree(&client, SIGTERM);
-                    container.state.set(State::Open);
+                    OPEN
                 }
                 // No answer: dockerd is gone or hangs, and a stop must end.
-                _ => container.state.set(State::Ended),
-            }
-        });
+                _ => ENDED,
+            };
+            state.store(next, Ordering::Relaxed);
+        }));
+        if asking.is_err() {
+            // No memory for a thread; the next look tries again.
+            self.state.store(OPEN, Ordering::Relaxed);
+        }
     }
 }
 

@@ -1,17 +1,22 @@
 //! dockerd as a unit.
 
+use std::ffi::CString;
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount};
+use nix::errno::Errno;
+use nix::libc;
 
+use super::api;
 use crate::config::Config;
 use crate::config::model::{
     Backoff, Check, Launch, OnTimeout, Probe, RestartPolicy, Service, Unit, UnitKind,
 };
 use crate::paths::DOCKER_DAEMON;
+use crate::supervisor::launch::aside;
 
 /// Time that dockerd has to end its containers. It gives each ten seconds, all at once.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -21,8 +26,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 /// File name of its log.
 const LOG_NAME: &str = "docker.daemon.log";
-/// Most of the end of a log that is read for its last line, in bytes.
-const LAST_BYTES: u64 = 1024;
+/// Time that an answer may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// Time between two attempts. Dockerd takes half a second to come up.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether this is the name of dockerd's unit.
 pub(in crate::supervisor) fn is_daemon(name: &str) -> bool {
@@ -53,7 +60,7 @@ pub(in crate::supervisor) fn add_to(config: &mut Config, group: u32) {
                 timeout: START_TIMEOUT,
                 on_timeout: OnTimeout::Kill,
             }),
-            stop_signal: nix::libc::SIGTERM,
+            stop_signal: libc::SIGTERM,
             stop_timeout: STOP_TIMEOUT,
             expose: None,
         }),
@@ -69,14 +76,7 @@ pub(in crate::supervisor) fn prepare() -> Result<(), String> {
     let mounts =
         fs::read_to_string("/proc/self/mounts").map_err(|error| cannot("read the mounts", &error))?;
     for path in read_only_control_groups(&mounts) {
-        // Its own flags stay, but for "read-only". Docker mounts them all alike.
-        let flags = MsFlags::MS_REMOUNT
-            | MsFlags::MS_BIND
-            | MsFlags::MS_NOSUID
-            | MsFlags::MS_NODEV
-            | MsFlags::MS_NOEXEC
-            | MsFlags::MS_RELATIME;
-        mount(None::<&str>, path, None::<&str>, flags, None::<&str>).map_err(|error| {
+        make_writable(path).map_err(|error| {
             cannot(&format!("make {path} writable"), &error)
                 + "; a Docker engine in the box needs SYS_ADMIN, and a host that lets it use that"
         })?;
@@ -92,11 +92,27 @@ pub(in crate::supervisor) fn prepare() -> Result<(), String> {
     Ok(())
 }
 
+/// Takes "read-only" from a mount. Its other flags stay, which Docker gives all alike.
+fn make_writable(path: &str) -> io::Result<()> {
+    const FLAGS: libc::c_ulong = libc::MS_REMOUNT
+        | libc::MS_BIND
+        | libc::MS_NOSUID
+        | libc::MS_NODEV
+        | libc::MS_NOEXEC
+        | libc::MS_RELATIME;
+    let path = CString::new(path)?;
+    let none = std::ptr::null();
+    // SAFETY: the path outlives the call, and a remount looks at nothing else.
+    #[expect(unsafe_code, reason = "nix's wrapper is four times the size")]
+    let result = unsafe { libc::mount(none, path.as_ptr(), none, FLAGS, none.cast()) };
+    Errno::result(result).map(drop).map_err(io::Error::from)
+}
+
 /// Mount points of control groups that nothing can be written to.
 fn read_only_control_groups(mounts: &str) -> impl Iterator<Item = &str> {
     mounts.lines().filter_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        let (path, kind, options) = (words.next()?, words.next()?, words.next()?);
+        let mut words = line.split(' ');
+        let (_, path, kind, options) = (words.next()?, words.next()?, words.next()?, words.next()?);
         let is_one = kind.starts_with("cgroup") && path.starts_with(CONTROL_GROUPS);
         (is_one && options.starts_with("ro")).then_some(path)
     })
@@ -119,16 +135,27 @@ fn delegate(group: &Path) -> io::Result<()> {
     fs::write(group.join("cgroup.subtree_control"), all)
 }
 
+/// Waits until dockerd answers, whose socket is there long before, and says so: a process `pid` that has not ended.
+pub(in crate::supervisor) fn await_answer(pid: u32, passed: impl FnOnce() + Send + 'static) {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    // Without a thread it counts as not answering.
+    let _ = aside(Box::new(move || {
+        while process.exists() {
+            if api::status("GET /_ping", ATTEMPT) == Some(200) {
+                return passed();
+            }
+            // It tells nobody when it is ready.
+            thread::sleep(PAUSE);
+        }
+    }));
+}
+
 /// The last line that dockerd wrote: where it fails, it says why there.
 pub(in crate::supervisor) fn last_words(log_directory: &Path) -> Option<String> {
-    let mut file = fs::File::open(log_directory.join(LOG_NAME)).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LAST_BYTES)))
-        .ok()?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end).ok()?;
-    let end = String::from_utf8_lossy(&end);
-    Some(end.trim_end().rsplit('\n').next()?.to_owned())
+    // Rotated before it gets large, and read only when dockerd has failed.
+    let log = fs::read(log_directory.join(LOG_NAME)).ok()?;
+    let line = log.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
+    Some(String::from_utf8_lossy(line).into_owned())
 }
 
 #[cfg(test)]

@@ -14,6 +14,5 @@ mod api;
 mod container;
 mod daemon;
 
-pub(super) use self::api::answers;
 pub(super) use self::container::{Container, argv};
-pub(super) use self::daemon::{add_to, is_daemon, last_words, prepare};
+pub(super) use self::daemon::{add_to, await_answer, is_daemon, last_words, prepare};

@@ -14,7 +14,6 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::docker;
 use super::forward::connect_loopback;
 use crate::config::model::{Check, Probe};
 
@@ -33,7 +32,7 @@ enum Attempt {
     Otherwise,
 }
 
-/// Tries until the probe passes; never returns for `log_match`.
+/// Tries until the probe passes; never returns for `log_match` and dockerd.
 pub(super) async fn until_passed(probe: &Probe) {
     match &probe.check {
         Check::Port { host, port } => {
@@ -48,14 +47,7 @@ pub(super) async fn until_passed(probe: &Probe) {
             // Validation lets no such URL through.
             Err(_) => std::future::pending().await,
         },
-        Check::Docker => {
-            attempts(probe, async || match docker::answers().await {
-                true => Attempt::Passed,
-                false => Attempt::Closed,
-            })
-            .await;
-        }
-        Check::LogMatch { .. } => std::future::pending().await,
+        Check::Docker | Check::LogMatch { .. } => std::future::pending().await,
     }
 }
 
