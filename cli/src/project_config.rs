@@ -15,8 +15,8 @@ use crate::seed::Source;
 
 /// Largest file that is read, in bytes.
 pub const LIMIT: u64 = 16 << 20;
-/// What the supervisor and the engine need beside the units, at a stop.
-const STOP_MARGIN: Duration = Duration::from_secs(10);
+/// What the supervisor, a Docker engine in the box and the one outside need beside the units, at a stop.
+const STOP_MARGIN: Duration = Duration::from_secs(30);
 /// How long a box may take to stop whose configuration cannot be read: its supervisor keeps the last good one.
 const UNKNOWN_STOP: Duration = Duration::from_secs(120);
 
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn the_time_to_stop_is_the_longest_chain_s() {
         let text = b"services:\n  a: {command: x, stop_timeout_ms: 4000}\n  b: {command: x, stop_timeout_ms: 7000, needs: [a]}\n  c: {command: x, stop_timeout_ms: 9000}\n";
-        assert_eq!(stop_time_of(Some(text)), Duration::from_secs(21));
+        assert_eq!(stop_time_of(Some(text)), Duration::from_secs(41));
         assert_eq!(stop_time_of(Some(b"services: [")), UNKNOWN_STOP);
         assert_eq!(stop_time_of(None), STOP_MARGIN);
     }

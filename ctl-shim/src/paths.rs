@@ -8,6 +8,8 @@ pub const CONFIG: &str = "/workspace/agentbox.yaml";
 pub const CONFIG_NAME: &str = "agentbox.yaml";
 /// Unit logs.
 pub const LOGS: &str = "/var/log/agentbox";
+/// Name under which the box's own dockerd has its log, and is known to the supervisor. No unit can have it.
+pub const DOCKER_DAEMON: &str = "docker.daemon";
 /// The supervisor's socket.
 pub const SOCKET: &str = "/run/agentbox/ctl.sock";
 /// `run_once` markers; part of the warm tree.

@@ -10,6 +10,7 @@
 # Packages come from where this machine's own apt gets them: its mirrors, proxies and certificates. Environment:
 #   AGENTBOX_BOOTSTRAP_SUITE   Debian release to install; default: this machine's on Debian, else bookworm
 #   AGENTBOX_BOOTSTRAP_MIRROR  mirror to install from instead of this machine's
+#   AGENTBOX_BOOTSTRAP_PACKAGES  further packages, with commas between them: how ../docker is made
 set -eu
 
 say() { echo "bootstrap: $*" >&2; }
@@ -114,6 +115,7 @@ chroot "$root" useradd --create-home --uid 1000 --user-group --shell /bin/bash d
 echo 'developer ALL=(ALL:ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/developer"
 chmod 0440 "$root/etc/sudoers.d/developer"
 mkdir -p "$root/workspace"
+if chroot "$root" getent group docker >/dev/null; then chroot "$root" usermod --append --groups docker developer; fi
 chroot "$root" chown developer:developer /workspace
 # Boxes run without NET_RAW, and a file that asks for a capability outside the bounding set cannot even be started.
 # Without it ping uses ICMP datagram sockets, which Docker allows every user of a container.
@@ -138,7 +140,7 @@ say "installing Debian $suite from $(awk -v suite="$suite" '$3 == suite { print 
 # Docker fills /dev itself. The path exclusions stay in the image, so that what a box installs comes without
 # documentation too.
 TMPDIR=$work mmdebstrap --quiet --variant=minbase --format=tar --skip=output/dev \
-    --include=bash,ca-certificates,curl,git,iproute2,iputils-ping,less,nodejs,procps,python3,sudo,tzdata \
+    --include=bash,ca-certificates,curl,git,iproute2,iputils-ping,less,nodejs,procps,python3,sudo,tzdata"${AGENTBOX_BOOTSTRAP_PACKAGES:+,$AGENTBOX_BOOTSTRAP_PACKAGES}" \
     --aptopt="$work/apt.conf" \
     --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \

@@ -35,6 +35,58 @@ pub fn base() -> String {
     NAME.to_owned()
 }
 
+/// agentbox's image for boxes with a Docker engine of their own, made by `agentbox image build` where there is none.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn docker() -> String {
+    const NAME: &str = "agentbox/docker:latest";
+    static MADE: OnceLock<()> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let _lock = lock("docker");
+        if engine::inspect(NAME).is_none() {
+            let mut command = Command::new(binaries::agentbox());
+            command
+                .args(["image", "build", "--variant", "docker"])
+                .env("DOCKER_HOST", engine::url());
+            run(command, Duration::from_secs(900)).ok();
+        }
+    });
+    NAME.to_owned()
+}
+
+/// [`docker`] with Debian's PostgreSQL.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn postgres() -> String {
+    const INSTALL: &str = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+        --no-install-recommends postgresql postgresql-client && rm -rf /var/lib/apt/lists/*";
+    let base = docker();
+    let base_id = engine::inspect(&base).map(|image| image["Id"].to_string());
+    let mut hasher = DefaultHasher::new();
+    (base_id, INSTALL).hash(&mut hasher);
+    let image = format!("agentbox-tests/postgres:{:016x}", hasher.finish());
+    let _lock = lock("postgres");
+    if engine::inspect(&image).is_none() {
+        let dockerfile = format!(
+            "FROM {base}\nLABEL dev.agentbox.test-image=postgres\nUSER root\nRUN {INSTALL}\nUSER developer\n"
+        );
+        let mut build = Running::spawn(engine::command(&["build", "-q", "-t", &image, "-"]));
+        build.write(dockerfile.as_bytes());
+        build.finish(Duration::from_secs(600)).ok();
+    }
+    image
+}
+
+/// An image of the engine as an archive that another engine loads.
+///
+/// # Panics
+/// Where there is no such image.
+pub fn saved(image: &str) -> Vec<u8> {
+    engine::docker(&["save", image]).ok().bytes
+}
+
 /// An image that holds one static busybox, under the two names that a shell needs, and nothing else.
 ///
 /// # Panics

@@ -35,6 +35,7 @@ Examples:
   agentbox create
   agentbox create -n review --wait --memory 4g --env API_KEY
   agentbox create --from warm
+  agentbox create --docker --wait
   agentbox create --image node:22 --volume cache:/home/node/.npm"
 )]
 pub struct Arguments {
@@ -80,6 +81,9 @@ pub struct Arguments {
     /// A capability beyond Docker's default set. Can be given several times
     #[arg(long, value_name = "CAP", value_parser = limit::capability)]
     cap_add: Vec<String>,
+    /// A Docker engine of the box's own; --docker=false gives it none. A hostile box of that kind can probably break out
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = limit::switch)]
+    docker: Option<bool>,
     /// What `defaults` in agentbox.yaml ask for beyond a plain box: allow it, or leave it out; else you are asked, once
     #[arg(long, value_name = "ANSWER")]
     defaults: Option<DefaultsAnswer>,
@@ -315,5 +319,6 @@ fn flags(arguments: &Arguments) -> Flags {
         network: arguments.network.clone(),
         capabilities: arguments.cap_add.clone(),
         volumes: arguments.volume.clone(),
+        docker: arguments.docker,
     }
 }

@@ -25,7 +25,7 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build the base image, from a registry or else from Debian's packages
+    /// Build the base image or its variant, from a registry or else from Debian's packages
     Build(BuildArguments),
     /// List the images that agentbox made
     #[command(alias = "ls")]
@@ -40,12 +40,16 @@ root on Debian; that takes a minute.
 
 Examples:
   agentbox image build
+  agentbox image build --variant docker
   agentbox image build --tag mine/base:1"
 )]
 struct BuildArguments {
-    /// Tag of the image
-    #[arg(long, value_name = "REF", default_value = image::DEFAULT)]
-    tag: String,
+    /// Which image
+    #[arg(long, value_name = "base|docker", default_value = "base")]
+    variant: image::Variant,
+    /// Tag of the image; else agentbox/base:latest or agentbox/docker:latest
+    #[arg(long, value_name = "REF")]
+    tag: Option<String>,
 }
 
 /// One image, as `--json` has it.
@@ -67,15 +71,17 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         match &arguments.command {
-            Command::Build(arguments) => build(context, &docker, &arguments.tag).await,
+            Command::Build(arguments) => build(context, &docker, arguments).await,
             Command::List => list(context, &docker).await,
         }
     })
 }
 
-async fn build(context: &Context, docker: &Docker, tag: &str) -> Result<Exit, Failure> {
+async fn build(context: &Context, docker: &Docker, arguments: &BuildArguments) -> Result<Exit, Failure> {
+    let variant = arguments.variant;
+    let tag = arguments.tag.as_deref().unwrap_or(variant.tag());
     let mut interrupt = Interrupt::new()?;
-    match image::build::build(context, docker, tag, &mut interrupt).await {
+    match image::build::build(context, docker, variant, tag, &mut interrupt).await {
         Ok(()) => {
             if !context.json {
                 context.ui.line(tag)?;

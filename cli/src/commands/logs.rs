@@ -1,6 +1,7 @@
 //! `agentbox logs`.
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths;
 use agentbox_ctl::protocol::message::{Answer, LogRange, Request};
 use agentbox_ctl::time::Timestamp;
 
@@ -21,7 +22,8 @@ Where the project has one box, a first word that names no box is a unit.
 Examples:
   agentbox logs web -f
   agentbox logs mybox web worker --since 5m
-  agentbox logs mybox -n 100 -t"
+  agentbox logs mybox -n 100 -t
+  agentbox logs mybox --daemon docker"
 )]
 pub struct Arguments {
     /// The box: name, index or id; else the project's only one
@@ -33,6 +35,9 @@ pub struct Arguments {
     /// Go on with new output until the box stops
     #[arg(short, long)]
     follow: bool,
+    /// The log of the box's own Docker daemon instead
+    #[arg(long, value_name = "docker", value_parser = ["docker"], conflicts_with = "units")]
+    daemon: Option<String>,
     /// Only the last lines of each unit
     #[arg(short = 'n', long, value_name = "LINES")]
     tail: Option<u64>,
@@ -50,8 +55,13 @@ pub struct Arguments {
 /// No such box or unit (3), a supervisor that does not answer (1).
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let (target, wanted) =
-            Target::with_units(context, arguments.name.as_deref(), &arguments.units).await?;
+        let daemon = arguments.daemon.is_some();
+        let (target, wanted) = if daemon {
+            let target = Target::resolve(context, arguments.name.as_deref()).await?;
+            (target, vec![paths::DOCKER_DAEMON.to_owned()])
+        } else {
+            Target::with_units(context, arguments.name.as_deref(), &arguments.units).await?
+        };
         let range = LogRange {
             tail: arguments.tail,
             since: arguments.since,
@@ -69,7 +79,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         if target.info.state != BoxState::Running {
             let report = target.recorded().await?;
             // Without a readable record nobody can say which units there are; their logs may be there all the same.
-            if report.errors.is_empty() || !report.names().is_empty() {
+            if !daemon && (report.errors.is_empty() || !report.names().is_empty()) {
                 units::check(&target.info.name, &wanted, &report)?;
             }
             let all = report.names();
@@ -90,7 +100,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 "the supervisor answered something else than its units",
             ));
         };
-        units::check(&target.info.name, &wanted, &report)?;
+        if !daemon {
+            units::check(&target.info.name, &wanted, &report)?;
+        }
         let mut printer = Printer::new(&context.ui, marks(report.names()));
         match live::print(&channel.client, &wanted, &range, &mut printer).await {
             Err(failure) if arguments.follow && !context.ui.is_broken() => {

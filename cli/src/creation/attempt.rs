@@ -14,7 +14,7 @@ use crate::boxes::{self, label, name};
 use crate::carry;
 use crate::context::Context;
 use crate::docker::{Attached, Docker, DockerError, ImageDetails};
-use crate::image;
+use crate::image::{self, Variant};
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle::{self, ReadyLine};
 use crate::locale;
@@ -22,9 +22,13 @@ use crate::plan::create::{self, Origin, Settings};
 use crate::project::Project;
 use crate::project_config::{self, ValidFile};
 use crate::seed::{self, Owner, Seed, Source, user};
+use crate::ui::one_line;
 
 /// Largest `/etc/passwd` that is read, in bytes.
 const PASSWD_LIMIT: usize = 1 << 20;
+
+/// Where programs of the whole system lie.
+const PROGRAMS: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
 /// The user of our base image, and of what is built on it.
 const BASE_USER: &str = "developer";
@@ -116,6 +120,9 @@ impl Attempt<'_> {
             took(self.context, "carrying files", begun);
         }
 
+        if self.settings.docker {
+            interrupt.guard(self.check_engine(container)).await?;
+        }
         let begun = Instant::now();
         step.update("starting");
         let mut line = ReadyLine::default();
@@ -219,6 +226,26 @@ impl Attempt<'_> {
         }
     }
 
+    /// Checks that the box has the engine that it is to run.
+    async fn check_engine(&self, container: &str) -> Result<(), Failure> {
+        for directory in PROGRAMS {
+            let program = format!("{directory}/dockerd");
+            if self.docker.look_at(container, &program).await?.is_some() {
+                return Ok(());
+            }
+        }
+        let mut failure = Failure::failed(format!(
+            "image `{}` has no Docker engine: there is no dockerd in it",
+            one_line(&self.settings.image)
+        ));
+        failure.causes.extend(self.settings.place("box.image"));
+        failure.causes.extend(self.settings.place("box.docker"));
+        Err(failure.hint(format!(
+            "agentbox create --docker --image {} has one; or install docker.io in an image of yours",
+            image::DOCKER
+        )))
+    }
+
     /// Numeric owner of the workspace: from the user's own text, as a promise of our image, or from its files.
     async fn owner(&self, container: &str) -> Result<Owner, Failure> {
         let user = &self.image.user;
@@ -227,7 +254,8 @@ impl Attempt<'_> {
         }
         // The promise spares a look into the container, which costs as much as a tenth of the whole. An image made from
         // ours has its label too, and may have changed the user.
-        let ours = self.settings.image == image::DEFAULT && self.image.labels.contains_key(label::IMAGE);
+        let ours =
+            Variant::of(&self.settings.image).is_some() && self.image.labels.contains_key(label::IMAGE);
         if user == BASE_USER && ours {
             return Ok(BASE_OWNER);
         }
@@ -287,6 +315,7 @@ impl Attempt<'_> {
             name: self.name.to_owned(),
             user: self.image.user.clone(),
             env: self.settings.env.clone(),
+            docker: self.settings.docker,
             timezone: locale::timezone(),
             lang: locale::lang(),
             url: Some(format!("http://{}.localhost", self.name)),

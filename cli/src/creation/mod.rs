@@ -67,6 +67,12 @@ pub async fn create(
     carried: &carry::Plan,
     interrupt: &mut Interrupt,
 ) -> Result<Made, Stopped> {
+    create::check_units(settings, &order.config.config)?;
+    if settings.docker {
+        context.ui.warning(
+            "the box gets a Docker engine of its own, and with it rights that a hostile box can probably break out with",
+        );
+    }
     let begun = Instant::now();
     let looking = look(project.clone(), order.reference);
     let (mut observed, known, source) = interrupt

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, Mount, MountTmpfsOptions, MountType, MountVolumeOptions,
-    PortBinding,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, Mount, MountTmpfsOptions,
+    MountType, MountVolumeOptions, PortBinding,
 };
 
 /// A named volume in a container.
@@ -69,6 +69,10 @@ pub struct ContainerSpec {
     pub capabilities_added: Vec<String>,
     /// Capabilities taken from the engine's default set.
     pub capabilities_dropped: Vec<String>,
+    /// Whether system calls and the rest are left to the capabilities alone: no seccomp filter, no AppArmor profile.
+    pub unconfined: bool,
+    /// Whether it sees its control group as the root of all, so that it can make groups below.
+    pub own_control_groups: bool,
     /// Memory limit in bytes.
     pub memory: Option<i64>,
     /// CPU limit in billionths of a CPU.
@@ -165,6 +169,14 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
             port_bindings: Some(bindings),
             cap_add: Some(spec.capabilities_added.clone()),
             cap_drop: Some(spec.capabilities_dropped.clone()),
+            security_opt: spec.unconfined.then(|| {
+                ["seccomp=unconfined", "apparmor=unconfined"]
+                    .map(str::to_owned)
+                    .into()
+            }),
+            cgroupns_mode: spec
+                .own_control_groups
+                .then_some(HostConfigCgroupnsModeEnum::PRIVATE),
             memory: spec.memory,
             nano_cpus: spec.nano_cpus,
             pids_limit: spec.pids,

@@ -1,4 +1,4 @@
-//! Building the base image: from the Dockerfile where a registry answers, else from Debian's packages.
+//! Building the base image and its variant with Docker: from the Dockerfile where a registry answers, else from Debian's packages.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::Variant;
 use crate::boxes::label;
 use crate::context::Context;
 use crate::docker::Docker;
@@ -16,6 +17,13 @@ use crate::seed::pipe;
 use crate::ui::one_line;
 
 const DOCKERFILE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../images/base/Dockerfile"));
+/// The variant on top of it.
+const DOCKER_DOCKERFILE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../images/docker/Dockerfile"
+));
+/// What the variant has more than the base image, as its Dockerfile installs it.
+const DOCKER_PACKAGES: [&str; 4] = ["docker.io", "docker-compose", "iptables", "xz-utils"];
 const BOOTSTRAP: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../images/base/bootstrap.sh"
@@ -28,13 +36,14 @@ const TIDYING: Duration = Duration::from_secs(60);
 /// Lines of a build that are shown when it fails.
 const LAST_LINES: usize = 15;
 
-/// Builds the base image under the tag `reference`.
+/// Builds an image under the tag `reference`.
 ///
 /// # Errors
 /// A build that fails, with its last output; a machine that cannot do either.
 pub async fn build(
     context: &Context,
     docker: &Docker,
+    variant: Variant,
     reference: &str,
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
@@ -43,12 +52,12 @@ pub async fn build(
         .guard(async { Ok::<_, Failure>(registry_answers(docker, from).await) })
         .await?
     {
-        from_dockerfile(context, docker, reference, interrupt).await
+        from_dockerfile(context, docker, variant, reference, interrupt).await
     } else {
         context
             .ui
             .status("no registry answers: building the image from Debian's packages");
-        from_packages(context, docker, reference, interrupt).await
+        from_packages(context, docker, variant, reference, interrupt).await
     }
 }
 
@@ -82,15 +91,29 @@ async fn registry_answers(docker: &Docker, image: &str) -> bool {
     pull.await.is_ok()
 }
 
+/// The Dockerfile of a variant: that of the base image, and what comes on top. One build, so that it needs no image but
+/// the one that a registry has.
+fn dockerfile(variant: Variant) -> String {
+    let mut text = DOCKERFILE.to_owned();
+    if variant == Variant::Docker {
+        let on_top = DOCKER_DOCKERFILE
+            .lines()
+            .filter(|line| !line.starts_with("FROM "));
+        text.extend(on_top.flat_map(|line| ["\n", line]));
+    }
+    text.push_str(&format!("\nLABEL {}={}\n", label::IMAGE, variant.kind()));
+    text
+}
+
 async fn from_dockerfile(
     context: &Context,
     docker: &Docker,
+    variant: Variant,
     reference: &str,
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
-    let step = context.ui.step("building the base image");
-    let text = format!("{DOCKERFILE}\nLABEL {}=base\n", label::IMAGE);
-    let archive = dockerfile_context(&text)
+    let step = context.ui.step(&format!("building image `{reference}`"));
+    let archive = dockerfile_context(&dockerfile(variant))
         .map_err(|error| Failure::failed("cannot pack the Dockerfile").because(&error))?;
     let mut last = LastLines::default();
     let build = docker.build_image(reference, archive.into(), |line| {
@@ -120,15 +143,16 @@ fn dockerfile_context(text: &str) -> std::io::Result<Vec<u8>> {
 async fn from_packages(
     context: &Context,
     docker: &Docker,
+    variant: Variant,
     reference: &str,
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
     if !cfg!(target_os = "linux") {
-        return Err(
-            Failure::failed("the base image cannot be built here without a registry")
-                .hint("let the engine reach a registry, or docker load an image and agentbox create --image")
-                .into(),
-        );
+        return Err(Failure::failed(format!(
+            "image `{reference}` cannot be built here without a registry"
+        ))
+        .hint("let the engine reach a registry, or docker load an image and agentbox create --image")
+        .into());
     }
     let directory = tempfile::Builder::new()
         .prefix("agentbox-image-")
@@ -140,7 +164,11 @@ async fn from_packages(
         .map_err(|error| Failure::failed("cannot write the bootstrap script").because(&error))?;
     let step = context.ui.step("installing Debian packages");
     // Its own process group: a Ctrl-C reaches it through us, once.
-    let mut child = Command::new("sh")
+    let mut command = Command::new("sh");
+    if variant == Variant::Docker {
+        command.env("AGENTBOX_BOOTSTRAP_PACKAGES", DOCKER_PACKAGES.join(","));
+    }
+    let mut child = command
         .arg(&script)
         .arg(&archive)
         .stdin(Stdio::null())
@@ -178,7 +206,7 @@ async fn from_packages(
     match outcome {
         Ok(status) if status.success() => {}
         Ok(status) => {
-            let failure = Failure::failed(format!("the base image cannot be built: {status}"));
+            let failure = Failure::failed(format!("image `{reference}` cannot be built: {status}"));
             return Err(last.explain(failure).into());
         }
         Err(stopped) => {
@@ -199,7 +227,7 @@ async fn from_packages(
             .map_err(|error| Failure::failed("cannot read the root file system").because(&error))
     });
     interrupt
-        .guard(docker.import_image(name, tag, &changes(), stream))
+        .guard(docker.import_image(name, tag, &changes(variant), stream))
         .await?;
     // A short read would have failed the import.
     let _ = reading.await;
@@ -208,14 +236,14 @@ async fn from_packages(
 }
 
 /// Configuration of the imported image, as the Dockerfile sets it.
-fn changes() -> Vec<String> {
+fn changes(variant: Variant) -> Vec<String> {
     vec![
         "ENV LANG=C.UTF-8".to_owned(),
         "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
         "USER developer".to_owned(),
         "WORKDIR /workspace".to_owned(),
         "CMD [\"bash\"]".to_owned(),
-        format!("LABEL {}=base", label::IMAGE),
+        format!("LABEL {}={}", label::IMAGE, variant.kind()),
     ]
 }
 
@@ -279,10 +307,24 @@ mod tests {
     fn the_dockerfile_and_the_import_say_the_same() {
         assert_eq!(base_of(DOCKERFILE), Some("debian:bookworm-slim"));
         let plain = DOCKERFILE.replace("\\\n", " ");
-        for change in changes().iter().filter(|change| !change.starts_with(['L', 'C'])) {
+        for change in changes(Variant::Base)
+            .iter()
+            .filter(|change| !change.starts_with(['L', 'C']))
+        {
             let value = change.split_once(' ').map_or("", |(_, value)| value);
             assert!(plain.contains(value), "{change} is not in the Dockerfile");
         }
+    }
+
+    #[test]
+    fn the_variant_is_the_base_image_and_its_packages() {
+        let text = dockerfile(Variant::Docker);
+        assert!(text.starts_with(DOCKERFILE) && text.matches("\nFROM ").count() == 1);
+        assert!(text.contains(&DOCKER_PACKAGES.join(" ")), "{text}");
+        assert!(
+            text.ends_with("\nUSER developer\nLABEL dev.agentbox.image=docker\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Images that boxes are made from: the one that is there, the base image that is built, others that are pulled.
+//! Images that boxes are made from: the one that is there, those that are built, others that are pulled.
 
 pub mod build;
 
@@ -12,12 +12,46 @@ use crate::ui::one_line;
 /// The image that `create` uses where none is given.
 pub const DEFAULT: &str = "agentbox/base:latest";
 
-/// Whether a reference means the base image.
-pub fn is_base(reference: &str) -> bool {
-    reference == DEFAULT || reference == "agentbox/base"
+/// The image that `create --docker` uses where none is given.
+pub const DOCKER: &str = "agentbox/docker:latest";
+
+/// An image that agentbox builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Variant {
+    /// The base image
+    Base,
+    /// The base image with Docker and Compose, for boxes with a Docker engine of their own
+    Docker,
 }
 
-/// Gets an image that the engine does not have: builds the base image, pulls any other.
+impl Variant {
+    /// The one that a reference means.
+    pub fn of(reference: &str) -> Option<Self> {
+        match reference {
+            DEFAULT | "agentbox/base" => Some(Self::Base),
+            DOCKER | "agentbox/docker" => Some(Self::Docker),
+            _ => None,
+        }
+    }
+
+    /// Its tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Base => DEFAULT,
+            Self::Docker => DOCKER,
+        }
+    }
+
+    /// The value of its label.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Docker => "docker",
+        }
+    }
+}
+
+/// Gets an image that the engine does not have: builds the base image and its variant, pulls any other.
 ///
 /// # Errors
 /// A build that fails, a registry that does not answer or does not have it.
@@ -27,11 +61,11 @@ pub async fn obtain(
     reference: &str,
     interrupt: &mut Interrupt,
 ) -> Result<ImageDetails, Stopped> {
-    if is_base(reference) {
+    if let Some(variant) = Variant::of(reference) {
         context
             .ui
             .status(&format!("image `{reference}` is missing: building it once"));
-        build::build(context, docker, reference, interrupt).await?;
+        build::build(context, docker, variant, reference, interrupt).await?;
     } else {
         let step = context.ui.step(&format!("pulling image `{reference}`"));
         let pull = docker.pull_image(reference, |line| step.update(&one_line(line)));
@@ -52,8 +86,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_tag_is_built() {
-        assert!(is_base("agentbox/base") && is_base("agentbox/base:latest"));
-        assert!(!is_base("agentbox/base:old") && !is_base("debian"));
+    fn only_our_tags_are_built() {
+        assert_eq!(Variant::of("agentbox/base"), Some(Variant::Base));
+        assert_eq!(Variant::of(DOCKER), Some(Variant::Docker));
+        for other in ["agentbox/base:old", "agentbox/docker:old", "debian", "docker"] {
+            assert_eq!(Variant::of(other), None, "{other}");
+        }
     }
 }

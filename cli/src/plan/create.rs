@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use agentbox_ctl::config::Config;
+use agentbox_ctl::config::model::{Launch, Unit};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 
@@ -15,6 +17,12 @@ use crate::supervisor_binary;
 const LEAST_STOP_TIMEOUT: u64 = 120;
 /// Capabilities of Docker's default set that a development box does not need.
 const DROPPED: [&str; 2] = ["NET_RAW", "MKNOD"];
+/// Capabilities that a Docker engine in the box needs beyond Docker's default set, all of which it keeps.
+const OF_AN_ENGINE: [&str; 2] = ["SYS_ADMIN", "NET_ADMIN"];
+/// Where that engine keeps images, containers and volumes. It needs a file system of its own: overlays do not stack.
+const ENGINE_DATA: &str = "/var/lib/docker";
+/// What the volume there is called, as no volume of the user's can be.
+const ENGINE_VOLUME: &str = "_docker";
 
 /// The tree of a checkpoint, which a box starts with instead of an empty workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +72,8 @@ pub struct Settings {
     pub capabilities: Vec<String>,
     /// Named volumes: name and path.
     pub volumes: Vec<(String, String)>,
+    /// Whether the box has a Docker engine of its own.
+    pub docker: bool,
     /// Whether `create` waits for the units.
     pub wait: bool,
     /// Most bytes that all carried files may take together.
@@ -166,6 +176,45 @@ pub fn check_image(reference: &str, image: &ImageDetails) -> Result<(), Failure>
     Ok(())
 }
 
+/// Checks that the box can have the units of its configuration.
+///
+/// # Errors
+/// A service with `image` in a box without Docker (2).
+pub fn check_units(settings: &Settings, config: &Config) -> Result<(), Failure> {
+    let with_image = |unit: &&Unit| matches!(unit.launch, Launch::Image(_));
+    match config.units.iter().find(with_image).filter(|_| !settings.docker) {
+        None => Ok(()),
+        Some(unit) => Err(Failure::usage(format!(
+            "service \"{}\" is a container, and the box would have no Docker to run it",
+            unit.name
+        ))
+        .hint("agentbox create --docker, or agentbox config set box.docker true")),
+    }
+}
+
+/// The volumes of the user's, and the one that an engine of the box's own needs.
+fn volumes(settings: &Settings) -> Vec<(String, String)> {
+    let mut all = settings.volumes.clone();
+    if settings.docker && !all.iter().any(|(_, path)| path == ENGINE_DATA) {
+        all.push((ENGINE_VOLUME.to_owned(), ENGINE_DATA.to_owned()));
+    }
+    all
+}
+
+/// Capabilities added to Docker's default set, and taken from it.
+fn capabilities(settings: &Settings) -> (Vec<String>, Vec<String>) {
+    let mut added = settings.capabilities.clone();
+    let (of_an_engine, dropped): (&[&str], &[&str]) = if settings.docker {
+        (&OF_AN_ENGINE, &[])
+    } else {
+        (&[], &DROPPED)
+    };
+    let is_new = |name: &&&str| !settings.capabilities.iter().any(|added| added == **name);
+    let owned = |name: &&str| (*name).to_owned();
+    added.extend(of_an_engine.iter().filter(is_new).map(owned));
+    (added, dropped.iter().filter(is_new).map(owned).collect())
+}
+
 /// The container to make, under its temporary name.
 pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerSpec {
     let of_this_box = HashMap::from([(label::ID.to_owned(), origin.id.clone())]);
@@ -177,6 +226,7 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
         (label::VERSION.to_owned(), supervisor_binary::VERSION.to_owned()),
         (label::MAKER.to_owned(), origin.maker.clone()),
     ]);
+    let (capabilities_added, capabilities_dropped) = capabilities(settings);
     let isolated = settings.network.as_deref() == Some("none");
     ContainerSpec {
         name: name::temporary(&origin.id),
@@ -188,8 +238,7 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
         stop_signal: "SIGTERM".to_owned(),
         stop_timeout: i64::try_from(origin.longest_stop.max(LEAST_STOP_TIMEOUT)).unwrap_or(i64::MAX),
         private_volume: Some((paths::PRIVATE.to_owned(), of_this_box.clone())),
-        volumes: settings
-            .volumes
+        volumes: volumes(settings)
             .iter()
             .map(|(volume, path)| NamedVolume {
                 name: name::volume(&origin.id, volume),
@@ -199,12 +248,10 @@ pub fn container(settings: &Settings, origin: &Origin, name: &str) -> ContainerS
             })
             .collect(),
         temporary: Vec::new(),
-        capabilities_added: settings.capabilities.clone(),
-        capabilities_dropped: DROPPED
-            .iter()
-            .filter(|dropped| !settings.capabilities.iter().any(|added| added == *dropped))
-            .map(|dropped| (*dropped).to_owned())
-            .collect(),
+        capabilities_added,
+        capabilities_dropped,
+        unconfined: settings.docker,
+        own_control_groups: settings.docker,
         memory: settings.memory,
         nano_cpus: settings.nano_cpus,
         pids: settings.pids,
@@ -322,5 +369,58 @@ mod tests {
             ..settings
         };
         assert!(container(&isolated, &origin, "web").ports.is_empty());
+        assert!(!spec.unconfined && !spec.own_control_groups);
+        assert!(!spec.capabilities_added.contains(&"SYS_ADMIN".to_owned()));
+    }
+
+    #[test]
+    fn a_box_with_docker_has_what_an_engine_needs_and_no_more() {
+        let settings = Settings {
+            docker: true,
+            capabilities: vec!["NET_ADMIN".into(), "SYS_PTRACE".into()],
+            ..Settings::default()
+        };
+        let origin = Origin {
+            id: "0123".into(),
+            project: "/p".into(),
+            host: "h".into(),
+            maker: "m".into(),
+            longest_stop: 0,
+        };
+        let spec = container(&settings, &origin, "web");
+        assert_eq!(spec.capabilities_added, ["NET_ADMIN", "SYS_PTRACE", "SYS_ADMIN"]);
+        assert_eq!(spec.capabilities_dropped, Vec::<String>::new());
+        assert!(spec.unconfined && spec.own_control_groups);
+        let volume = &spec.volumes[0];
+        assert_eq!(
+            (volume.name.as_str(), volume.path.as_str()),
+            ("agentbox-0123-_docker", ENGINE_DATA)
+        );
+        assert_eq!(volume.labels[label::ID], "0123");
+        let own = Settings {
+            volumes: vec![("mine".into(), ENGINE_DATA.into())],
+            ..settings
+        };
+        assert_eq!(container(&own, &origin, "web").volumes.len(), 1);
+    }
+
+    #[test]
+    fn a_service_with_an_image_needs_a_box_with_docker() {
+        let text = b"services: {db: {image: {name: postgres}}}";
+        let config = agentbox_ctl::config::load_bytes(text, &Default::default())
+            .config
+            .unwrap();
+        let with = |docker| Settings {
+            docker,
+            ..Settings::default()
+        };
+        assert_eq!(check_units(&with(true), &config), Ok(()));
+        assert_eq!(check_units(&with(false), &Config::default()), Ok(()));
+        let failure = check_units(&with(false), &config).unwrap_err();
+        assert_eq!(failure.kind.exit_code(), 2);
+        insta::assert_snapshot!(failure.render(), @r#"
+        error: service "db" is a container, and the box would have no Docker to run it
+        hint: agentbox create --docker, or agentbox config set box.docker true
+        "#);
     }
 }

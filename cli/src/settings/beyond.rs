@@ -149,6 +149,7 @@ fn asks(layers: &Layers) -> impl Iterator<Item = Ask> {
 
 fn is_overridden(ask: &Ask, flags: &Flags) -> bool {
     match ask.key.name {
+        "box.docker" => flags.docker.is_some(),
         "box.network" => flags.network.is_some(),
         "box.cap_add" => flags.capabilities.contains(&ask.text),
         "box.volumes" => flags

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use agentbox_ctl::config::limit;
 use agentbox_ctl::config::settings::KEYS;
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::paths::CONFIG_NAME;
 
-use super::file::Scope;
 use super::layers::{Layers, Row, Source};
 use crate::checkpoint;
 use crate::plan::create::{Settings, Start};
@@ -38,21 +36,25 @@ pub struct Flags {
     pub capabilities: Vec<String>,
     /// Volumes: name and path.
     pub volumes: Vec<(String, String)>,
+    /// Whether the box has a Docker engine of its own.
+    pub docker: Option<bool>,
 }
 
 /// Resolves everything that `create` takes.
 ///
 /// # Errors
-/// Two volumes at one path, a setting that this version cannot do (2).
+/// Two volumes at one path (2).
 pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
-    refuse_unsupported(layers)?;
     let text = |name: &str| layers.value(name).map(|row| row.text.clone());
+    let switch =
+        |flag: Option<bool>, name| flag.unwrap_or_else(|| text(name).is_some_and(|text| text == "true"));
+    let docker = switch(flags.docker, "box.docker");
     Ok(Settings {
         name: flags.name.clone(),
         image: flags
             .image
             .clone()
-            .or_else(|| text("box.image"))
+            .or_else(|| image_of(layers, docker))
             .unwrap_or_default(),
         start: start(&flags, layers),
         warm: None,
@@ -66,9 +68,8 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
             .map(|(name, _)| name)
             .collect(),
         volumes: volumes(&flags, layers)?,
-        wait: flags
-            .wait
-            .unwrap_or_else(|| text("box.wait").is_some_and(|text| text == "true")),
+        docker,
+        wait: switch(flags.wait, "box.wait"),
         carry_limit: pick(None, layers, "carry.max_bytes", limit::size)?
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or(u64::MAX),
@@ -88,6 +89,15 @@ fn start(flags: &Flags, layers: &Layers) -> Start {
         Some(word) => Start::Checkpoint(word.to_owned()),
         None => Start::Default,
     }
+}
+
+/// The image of the layers. Where nobody asks for one, a box with Docker has the variant that brings it.
+fn image_of(layers: &Layers, docker: bool) -> Option<String> {
+    let row = layers.value("box.image")?;
+    if docker && row.source == Source::BuiltIn {
+        return Some(crate::image::DOCKER.to_owned());
+    }
+    Some(row.text.clone())
 }
 
 /// The flag's value, or the layers'.
@@ -152,36 +162,6 @@ fn volumes(flags: &Flags, layers: &Layers) -> Result<Vec<(String, String)>, Fail
         }
     }
     Ok(all)
-}
-
-/// Settings that are right, and that no box of this version can have.
-fn refuse_unsupported(layers: &Layers) -> Result<(), Failure> {
-    for (name, cannot) in [(
-        "box.docker",
-        "this version cannot give a box a Docker engine of its own",
-    )] {
-        let Some(row) = layers.value(name).filter(|row| row.text != "false") else {
-            continue;
-        };
-        let hint = match &row.source {
-            Source::File { scope, .. } => {
-                let global = if *scope == Scope::Global { "--global " } else { "" };
-                format!("agentbox config unset {global}{name}")
-            }
-            _ if name == "box.docker" => {
-                "agentbox create --defaults skip makes the box without it".to_owned()
-            }
-            _ => format!("remove {name} from {CONFIG_NAME}"),
-        };
-        return Err(Failure::usage(cannot)
-            .cause(format!(
-                "{name} is {} in {}",
-                one_line(&row.text),
-                place(row, layers)
-            ))
-            .hint(hint));
-    }
-    Ok(())
 }
 
 /// Where single values come from that no flag gives and that are not built in.
@@ -275,6 +255,25 @@ mod tests {
     }
 
     #[test]
+    fn a_box_with_docker_has_the_variant_unless_somebody_asks_for_an_image() {
+        let docker = |defaults: &str, flag: Option<bool>| {
+            let flags = Flags {
+                docker: flag,
+                ..Flags::default()
+            };
+            let settings = resolve(flags, &layers(defaults, "", "")).unwrap();
+            (settings.docker, settings.image)
+        };
+        let (plain, variant) = (crate::image::DEFAULT.to_owned(), crate::image::DOCKER.to_owned());
+        assert_eq!(docker("", None), (false, plain.clone()));
+        assert_eq!(docker("", Some(true)), (true, variant.clone()));
+        assert_eq!(docker("box: {docker: true}", None), (true, variant));
+        assert_eq!(docker("box: {docker: true}", Some(false)), (false, plain));
+        let own = docker("box: {docker: true, image: mine}", None);
+        assert_eq!(own, (true, "mine".to_owned()));
+    }
+
+    #[test]
     fn what_cannot_be_done_names_its_place() {
         let failure = |defaults: &str, global: &str| {
             resolve(
@@ -287,11 +286,6 @@ mod tests {
             .unwrap_err()
             .render()
         };
-        insta::assert_snapshot!(failure("box:\n  docker: true", ""), @r"
-error: this version cannot give a box a Docker engine of its own
-  caused by: box.docker is true in agentbox.yaml:2
-hint: agentbox create --defaults skip makes the box without it
-");
         insta::assert_snapshot!(failure("box: {volumes: {theirs: /x}}", ""), @r"
 error: volumes mine (--volume) and theirs (agentbox.yaml:1) are both mounted at /x
 hint: give --volume theirs:ANOTHER-PATH

@@ -8,6 +8,7 @@ use super::Context;
 use crate::client::Part;
 use crate::failure::Failure;
 use crate::logs::Marker;
+use crate::paths::DOCKER_DAEMON;
 use crate::protocol::message::{Answer, Item, LogRange, Request};
 use crate::report::{event_line, status_table};
 use crate::time::Timestamp;
@@ -58,6 +59,9 @@ pub(super) struct LogsArguments {
     /// Go on with new output
     #[arg(short, long)]
     follow: bool,
+    /// The log of the box's own Docker daemon instead
+    #[arg(long, value_name = "docker", value_parser = ["docker"], conflicts_with = "units")]
+    daemon: Option<String>,
     /// Only the last lines of each unit
     #[arg(short = 'n', long, value_name = "N")]
     tail: Option<u64>,
@@ -70,6 +74,10 @@ pub(super) struct LogsArguments {
 }
 
 pub(super) async fn logs(arguments: &LogsArguments, context: &Context) -> Result<u8, Failure> {
+    let units = match &arguments.daemon {
+        Some(_) => vec![DOCKER_DAEMON.to_owned()],
+        None => arguments.units.clone(),
+    };
     let range = LogRange {
         tail: arguments.tail,
         since: since(arguments.since.as_deref())?,
@@ -77,21 +85,18 @@ pub(super) async fn logs(arguments: &LogsArguments, context: &Context) -> Result
         timestamps: arguments.timestamps,
     };
     let client = context.client().await?;
-    let merged = if arguments.units.len() == 1 {
+    let merged = if units.len() == 1 {
         None
-    } else if arguments.units.is_empty() {
+    } else if units.is_empty() {
         let Answer::Status(report) = client.ask(&Request::Status).await? else {
             return Err(unexpected());
         };
         Some(report.names())
     } else {
-        Some(arguments.units.clone())
+        Some(units.clone())
     };
     let mut marker = Marker::new(merged, arguments.timestamps, |text, _| text.to_owned());
-    let request = Request::Logs {
-        units: arguments.units.clone(),
-        range,
-    };
+    let request = Request::Logs { units, range };
     let mut call = client.call(&request).await?;
     let mut head = None;
     loop {

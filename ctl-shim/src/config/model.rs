@@ -191,6 +191,8 @@ pub enum Check {
         /// The one status that counts; `None` is any 2xx.
         expect_status: Option<u16>,
     },
+    /// The box's own dockerd answers. No file can say so.
+    Docker,
     /// A regular expression over the output.
     LogMatch {
         /// The expression as written; it compiles with `regex::bytes`.

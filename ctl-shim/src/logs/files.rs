@@ -4,6 +4,8 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::paths::DOCKER_DAEMON;
+
 /// Rotated files that are kept.
 pub(super) const ROTATED: u32 = 5;
 
@@ -28,7 +30,7 @@ fn aged(directory: &Path, name: &str, age: u32) -> PathBuf {
 /// Refuses what cannot be a unit's name: it is about to become part of a path.
 pub(super) fn check_name(unit: &str) -> io::Result<()> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if (1..=63).contains(&unit.len()) && unit.bytes().all(plain) {
+    if (1..=63).contains(&unit.len()) && unit.bytes().all(plain) || unit == DOCKER_DAEMON {
         return Ok(());
     }
     let message = format!("`{unit}` is no unit's name");

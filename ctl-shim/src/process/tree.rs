@@ -178,6 +178,16 @@ pub fn signal_tree(unit: &UnitHandle, signal: i32) -> io::Result<Signalled> {
     Ok(signal_all(&members(unit)?, signal))
 }
 
+/// Sends a signal to the leader of a unit alone.
+///
+/// # Errors
+/// None; as [`signal_tree`].
+pub fn signal_leader(unit: &UnitHandle, signal: i32) -> io::Result<Signalled> {
+    let leader =
+        look_at(unit.leader, &mut Vec::new()).filter(|leader| Some(leader.start_time) == unit.leader_start);
+    Ok(signal_all(leader.as_slice(), signal))
+}
+
 fn signal_all(processes: &[Process], signal: i32) -> Signalled {
     let mut signalled = Signalled::default();
     let mut buffer = Vec::new();

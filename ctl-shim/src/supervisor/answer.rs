@@ -8,6 +8,7 @@ use super::server::Stream;
 use super::shared::{Ask, Command, Shared};
 use crate::failure::Failure;
 use crate::logs::reader::LogReader;
+use crate::paths::DOCKER_DAEMON;
 use crate::protocol::message::{Answer, Item, LogRange, Request};
 use crate::time::Timestamp;
 
@@ -136,7 +137,9 @@ async fn logs(
 ) -> Result<Answer, Failure> {
     let known = shared.unit_names.borrow().clone();
     let units = if units.is_empty() { known.clone() } else { units };
-    if let Some(unknown) = units.iter().find(|unit| !known.contains(unit)) {
+    if units == [DOCKER_DAEMON] {
+        // Its log is there even where the box is without it now.
+    } else if let Some(unknown) = units.iter().find(|unit| !known.contains(unit)) {
         return Err(super::engine::unknown_unit(
             unknown,
             known.iter().map(String::as_str),

@@ -3,9 +3,10 @@
 use nix::sys::signal::Signal;
 use tokio::task::spawn_local;
 
+use super::docker::await_answer;
 use super::engine::{Engine, Message};
 use super::machine::{Effect, Input, Key, Phase, Slot};
-use crate::config::model::Check;
+use crate::config::model::{Check, Launch};
 use crate::report::Event;
 
 impl Engine {
@@ -71,8 +72,14 @@ impl Engine {
             return;
         }
         let messages = self.messages.clone();
+        let is_container = matches!(slot.unit.launch, Launch::Image(_));
+        if probe.check == Check::Docker {
+            return await_answer(pid, move || {
+                drop(messages.send(Message::ProbePassed { key, pid }))
+            });
+        }
         let task = spawn_local(async move {
-            super::probe::until_passed(&probe).await;
+            super::probe::until_passed(&probe, is_container).await;
             // The engine outlives its probes.
             let _ = messages.send(Message::ProbePassed { key, pid });
         });

@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::clock::{Clock, SHORT_SLEEP};
+use super::docker::{is_daemon, last_words};
 use super::forward::Forwarder;
 use super::launch::Launcher;
 use super::machine::{Decision, Effect, Input, Key, Machine, Phase};
@@ -241,6 +242,14 @@ impl Engine {
             };
             // What the leader wrote is in the pipe by now.
             self.launcher.drain(key);
+            self.launcher.note_exit(key, outcome);
+            if self
+                .machine
+                .slot(key)
+                .is_some_and(|slot| is_daemon(&slot.unit.name))
+            {
+                self.machine.last_words = last_words(&self.options.log_directory);
+            }
             let task = self.machine.slot(key).is_some_and(|slot| !slot.unit.is_service());
             let ending = self
                 .machine
@@ -324,6 +333,12 @@ impl Engine {
                 service.reason.get_or_insert_with(|| error.clone());
             }
         }
+        let daemon = self.machine.daemon().filter(|slot| !slot.is_good());
+        if let Some(reason) = daemon.and_then(|slot| slot.reason.as_ref()) {
+            report
+                .errors
+                .push(format!("the box's Docker engine is not up: {reason}"));
+        }
         report.errors.extend(self.journal_error.clone());
         report.errors.extend(self.launcher.errors());
         report
@@ -337,7 +352,11 @@ impl Engine {
 
     /// Reads the configuration from where it lies.
     pub(super) fn read_config(&self) -> settings::Read {
-        settings::read(&self.options)
+        let mut read = settings::read(&self.options);
+        if let Some(config) = &mut read.config {
+            self.launcher.add_docker(config);
+        }
+        read
     }
 }
 

@@ -6,9 +6,11 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::docker::{self, Container};
 use super::engine::Message;
 use super::machine::{Decision, Key};
 use super::output::{Log, Output};
@@ -16,6 +18,7 @@ use super::probe::log::Matcher;
 use super::run_once::Question;
 use super::shared::Shared;
 use super::{Options, lives};
+use crate::config::Config;
 use crate::config::model::{Launch, RunOnce, Unit};
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -52,6 +55,10 @@ struct Entry {
     output: Output,
     /// Rounds of SIGKILL so far.
     kills: u32,
+    /// What a service with `image` runs beside its processes.
+    container: Option<Container>,
+    /// Time from the stop signal to SIGKILL.
+    grace: Duration,
 }
 
 /// Everything about a command that its unit decides.
@@ -94,6 +101,9 @@ impl Launcher {
     /// Why it cannot be spawned, as `status` shows it.
     pub(super) fn start(&mut self, key: Key, unit: &Unit) -> Result<u32, String> {
         self.troubles.remove(&unit.name);
+        if docker::is_daemon(&unit.name) {
+            docker::prepare()?;
+        }
         self.spawn(key, unit, &unit.launch)
     }
 
@@ -119,6 +129,11 @@ impl Launcher {
             handle: UnitHandle::new(pid, tag),
             output,
             kills: 0,
+            container: match launch {
+                Launch::Image(image) => Some(Container::of(unit, image)),
+                _ => None,
+            },
+            grace: unit.stop_timeout(),
         };
         self.entries.insert(key, entry);
         self.by_pid.insert(pid, key);
@@ -147,13 +162,18 @@ impl Launcher {
             || self.options.workspace.clone(),
             |cwd| self.options.workspace.join(cwd),
         );
+        let own: Vec<_> = files.into_iter().chain(unit.env.iter().cloned()).collect();
+        let mut root = nix::unistd::geteuid().is_root();
         let argv = match launch {
             Launch::Shell(script) => spawn::shell_argv(script, &environment, &cwd),
             Launch::Argv(words) => words.iter().map(OsString::from).collect(),
+            Launch::Image(image) if self.identity.docker => {
+                // Everybody's dockerd is root's, whoever the image lets use its socket.
+                root = false;
+                docker::argv(unit, image, &own)
+            }
             Launch::Image(_) => return Err("a service with image needs a box with Docker inside".to_owned()),
         };
-        let own = files.into_iter().chain(unit.env.iter().cloned()).collect();
-        let root = nix::unistd::geteuid().is_root();
         Ok(Resolved {
             argv,
             environment,
@@ -179,6 +199,14 @@ impl Launcher {
             }
             None if root => users::lookup(&self.identity.user, Path::new("/")),
             None => users::lookup(&nix::unistd::geteuid().to_string(), Path::new("/")),
+        }
+    }
+
+    /// Adds dockerd to a configuration, where the box has one.
+    pub(super) fn add_docker(&self, config: &mut Config) {
+        if self.identity.docker {
+            let user = users::lookup(&self.identity.user, Path::new("/"));
+            docker::add_to(config, user.map_or(0, |user| user.gid));
         }
     }
 
@@ -209,10 +237,10 @@ impl Launcher {
         match self.question(unit) {
             Ok(Some(question)) => {
                 let messages = messages.clone();
-                let deciding = aside(move || {
+                let deciding = aside(Box::new(move || {
                     let decision = question.decide();
                     let _ = messages.send(Message::Decided { key, decision });
-                });
+                }));
                 deciding.err().map(Decision::Failed)
             }
             Ok(None) => Some(Decision::Run),
@@ -226,11 +254,11 @@ impl Launcher {
         let messages = messages.clone();
         let result = match self.question(unit) {
             // Inputs may be large; reading them must not hold up the supervisor.
-            Ok(Some(question)) => aside(move || {
+            Ok(Some(question)) => aside(Box::new(move || {
                 if let Err(reason) = question.mark() {
                     let _ = messages.send(Message::NotMarked { unit: name, reason });
                 }
-            }),
+            })),
             Ok(None) => Ok(()),
             Err(reason) => Err(reason),
         };
@@ -286,10 +314,33 @@ impl Launcher {
         }
     }
 
-    /// Whether any process of the unit is alive. Where that cannot be told, none is said to be: a stop must end.
+    /// Notes that a unit's leader has ended. A client that was killed says nothing about its container.
+    pub(super) fn note_exit(&self, key: Key, outcome: Exit) {
+        if let (Some(container), Exit::Code(_)) = (self.container(key), outcome) {
+            container.note_end();
+        }
+    }
+
+    fn container(&self, key: Key) -> Option<&Container> {
+        self.entries.get(&key)?.container.as_ref()
+    }
+
+    /// Whether any process of the unit is alive, or its container. Where that cannot be told, none is said to be: a stop
+    /// must end.
     pub(super) fn has_processes(&self, key: Key) -> bool {
-        let members = |entry: &Entry| tree::members(&entry.handle).is_ok_and(|members| !members.is_empty());
-        self.entries.get(&key).is_some_and(members)
+        let Some(entry) = self.entries.get(&key) else {
+            return false;
+        };
+        if tree::members(&entry.handle).is_ok_and(|members| !members.is_empty()) {
+            return true;
+        }
+        let grace = if entry.kills > 0 {
+            Duration::ZERO
+        } else {
+            entry.grace
+        };
+        let container = entry.container.as_ref();
+        container.is_some_and(|container| !container.has_ended(grace))
     }
 
     /// Sends a signal to every process of the unit.
@@ -298,7 +349,19 @@ impl Launcher {
             return;
         };
         entry.kills = 0;
-        let trouble = match tree::signal_tree(&entry.handle, signal) {
+        if let Some(container) = &entry.container {
+            return container.stop(entry.grace, Some(entry.handle.clone()));
+        }
+        let signalled = if !docker::is_daemon(&entry.name) {
+            tree::signal_tree(&entry.handle, signal)
+        } else if self.by_pid.contains_key(&entry.handle.leader()) {
+            // It ends its containers itself, in order.
+            tree::signal_leader(&entry.handle, signal)
+        } else {
+            // Nobody is left to end them in order.
+            tree::signal_tree(&entry.handle, nix::libc::SIGKILL)
+        };
+        let trouble = match signalled {
             Ok(signalled) => denied(&signalled.denied),
             Err(error) => Some(error.to_string()),
         };
@@ -371,12 +434,12 @@ impl Launcher {
 }
 
 /// Does something that may take long on a thread of its own.
-fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+pub(super) fn aside(work: Box<dyn FnOnce() + Send>) -> Result<(), String> {
     let builder = std::thread::Builder::new().stack_size(256 * 1024);
     builder
         .spawn(work)
         .map(drop)
-        .map_err(|error| format!("cannot look at run_once: {error}"))
+        .map_err(|error| format!("cannot start a thread: {error}"))
 }
 
 fn denied(processes: &[tree::Process]) -> Option<String> {

@@ -13,6 +13,7 @@
 
 mod answer;
 mod clock;
+mod docker;
 mod effects;
 mod engine;
 mod forward;
@@ -118,7 +119,8 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
         restore::Restored::new()
     };
 
-    let read = if idle::is_asked_for(&private, options.resume) {
+    let idle = idle::is_asked_for(&private, options.resume);
+    let read = if idle {
         settings::Read {
             config: None,
             errors: vec!["error: started without units, to save the box's work".to_owned()],
@@ -142,8 +144,12 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
     let box_name = (!identity.name.is_empty()).then(|| identity.name.clone());
     let box_user = identity.user.clone();
     let launcher = launch::Launcher::new(Rc::clone(&options), identity, Rc::clone(&shared))?;
+    let mut config = read.config.unwrap_or_default();
+    if !idle {
+        launcher.add_docker(&mut config);
+    }
     let mut engine = engine::Engine::new(engine::Parts {
-        machine: machine::Machine::new(read.config.unwrap_or_default(), sequence, &restored),
+        machine: machine::Machine::new(config, sequence, &restored),
         launcher,
         config_errors: read.errors,
         options: Rc::clone(&options),

@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 
+use super::docker::is_daemon;
 use super::engine::{Engine, unknown_unit};
 use super::machine::{Key, Verdict};
 use super::shared::Ask;
@@ -159,7 +160,8 @@ impl Engine {
         names
             .iter()
             .map(|name| {
-                let key = self.machine.find(name).map(|slot| slot.key);
+                let slot = self.machine.find(name).filter(|_| !is_daemon(name));
+                let key = slot.map(|slot| slot.key);
                 key.and_then(|key| self.target(key))
                     .ok_or_else(|| self.unknown(name))
             })

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, Digest, SHA256};
 
 use super::machine::Decision;
 
@@ -64,8 +64,7 @@ impl Question {
                 content(&mut context, &path)?;
             }
         }
-        let digest = context.finish();
-        Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hexadecimal(&context.finish()))
     }
 
     fn matches(&self, pattern: &str) -> Result<Vec<PathBuf>, String> {
@@ -82,6 +81,15 @@ impl Question {
             .collect::<Result<_, _>>()
             .map_err(|error| format!("input \"{pattern}\": {error}"))
     }
+}
+
+/// The SHA-256 of some bytes.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hexadecimal(&ring::digest::digest(&SHA256, bytes))
+}
+
+fn hexadecimal(digest: &Digest) -> String {
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn part(context: &mut Context, bytes: &[u8]) {

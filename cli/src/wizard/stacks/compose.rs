@@ -150,7 +150,7 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
         .any(|unit| matches!(unit.run, Run::Image { .. }))
     {
         proposal.note(format!(
-            "services with an image (from {file}) run in a box with Docker inside"
+            "services with an image (from {file}) need a box with Docker inside: agentbox create --docker, or box.docker: true under defaults"
         ));
     }
     for (key, what) in [

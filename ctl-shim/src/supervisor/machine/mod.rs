@@ -23,9 +23,12 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::config::model::{Config, UnitKind};
+use crate::paths::DOCKER_DAEMON;
 use crate::process::reap::Exit;
 use crate::report::{Event, EventKind, TaskState, UnitState};
 use crate::time::Timestamp;
+
+use super::docker::is_daemon;
 
 pub(super) use report::signal_name;
 pub use request::Verdict;
@@ -135,6 +138,8 @@ pub struct Machine {
     sequence: u64,
     shutting_down: bool,
     announced: bool,
+    /// What dockerd said last, when it ended; becomes part of the reason.
+    pub(super) last_words: Option<String>,
     effects: VecDeque<Effect>,
     wall: Timestamp,
 }
@@ -151,6 +156,7 @@ impl Machine {
             sequence,
             shutting_down: false,
             announced: false,
+            last_words: None,
             effects: VecDeque::new(),
             wall: Timestamp::from_millis(0),
         };
@@ -234,9 +240,15 @@ impl Machine {
         self.slots.get(&key)
     }
 
-    /// All units, in the order of the file.
+    /// All units, in the order of the file, without the box's own dockerd.
     pub fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.order.iter().filter_map(|key| self.slots.get(key))
+        let all = self.order.iter().filter_map(|key| self.slots.get(key));
+        all.filter(|slot| !is_daemon(&slot.unit.name))
+    }
+
+    /// Dockerd, where the box has one.
+    pub fn daemon(&self) -> Option<&Slot> {
+        self.find(DOCKER_DAEMON)
     }
 
     /// All units, those that a reload removed and that have not ended included.

@@ -1,5 +1,6 @@
 //! How units get going: decided on the present state of what they need, never on remembered events.
 
+use super::super::docker::is_daemon;
 use super::{Active, Decision, Effect, Health, Key, Machine, Phase, Run, Slot, StopCause, is_task};
 use crate::process::reap::Exit;
 
@@ -307,6 +308,12 @@ impl Machine {
                 Exit::Code(code) => Some(format!("exited with code {code}")),
                 Exit::Signal(signal) => Some(format!("killed by {}", super::report::signal_name(signal))),
             };
+            if is_daemon(&slot.unit.name)
+                && let (Some(reason), Some(words)) = (&mut slot.reason, self.last_words.take())
+            {
+                reason.push_str(": ");
+                reason.push_str(&words);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::super::docker::is_daemon;
 use super::{Active, Effect, Health, Key, Machine, Next, Phase, Run, Slot, StopCause, is_task};
 use crate::config::model::{Config, Unit};
 use crate::protocol::message::{ReloadAction, ReloadStep};
@@ -49,7 +50,9 @@ impl Machine {
                 order.push(self.insert(unit));
                 ReloadAction::Added
             };
-            steps.push(ReloadStep { unit: name, action });
+            if !is_daemon(&name) {
+                steps.push(ReloadStep { unit: name, action });
+            }
         }
         let mut removed: Vec<(String, Key)> = before.into_iter().collect();
         removed.sort();

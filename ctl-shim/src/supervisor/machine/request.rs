@@ -1,11 +1,15 @@
 //! What users ask of units, and when that has been answered.
 
+use super::super::docker::is_daemon;
 use super::{Active, Effect, Key, Machine, Next, Phase, Slot, StopCause, is_task};
 use crate::config::model::UnitKind;
 use crate::failure::Failure;
 use crate::time::Timestamp;
 
 use std::collections::VecDeque;
+
+/// Failures of dockerd in a row after which nobody waits for it.
+const HOPELESS_FAILURES: u32 = 3;
 
 /// Where a request stands with regard to one unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,7 +212,7 @@ impl Machine {
         if slot.is_good() {
             return Verdict::Met;
         }
-        if slot.is_final() {
+        if slot.is_final() || is_hopeless(slot) {
             return Verdict::Lost(self.lost(slot));
         }
         match slot.phase {
@@ -224,6 +228,7 @@ impl Machine {
         let mut keys: Vec<Key> = self
             .slots()
             .filter(|slot| slot.unit.service().is_none_or(|service| service.autostart))
+            .chain(self.daemon())
             .map(|slot| slot.key)
             .collect();
         let mut next = 0;
@@ -255,6 +260,7 @@ impl Machine {
                     Phase::Failed | Phase::Skipped | Phase::Crashed => true,
                     Phase::Stopped(StopCause::NotStarted) | Phase::Done => false,
                     Phase::Stopped(_) => true,
+                    Phase::Backoff { .. } => is_hopeless(need),
                     Phase::Waiting | Phase::Queued | Phase::Pending => {
                         return self.broken_need(need);
                     }
@@ -299,6 +305,7 @@ impl Machine {
             _ if matches!(slot.phase, Phase::Stopped(_)) => {
                 failure.hint(format!("agentbox start BOX {name}"))
             }
+            _ if is_daemon(name) => failure.hint("agentbox logs BOX --daemon docker"),
             UnitKind::Service(_) => failure.hint(format!("agentbox logs BOX {name}")),
             UnitKind::Task(_) => failure
                 .hint(format!("agentbox logs BOX {name}"))
@@ -307,7 +314,17 @@ impl Machine {
     }
 }
 
+/// Whether dockerd keeps failing. It is tried for ever, but nobody is to wait for that: it fails for what it lacks.
+fn is_hopeless(slot: &Slot) -> bool {
+    is_daemon(&slot.unit.name)
+        && slot.failures >= HOPELESS_FAILURES
+        && matches!(slot.phase, Phase::Backoff { .. })
+}
+
 fn describe(slot: &Slot) -> String {
+    if is_daemon(&slot.unit.name) {
+        return "the box's Docker engine".to_owned();
+    }
     let word = if slot.unit.is_service() { "service" } else { "task" };
     format!("{word} \"{}\"", slot.unit.name)
 }

@@ -19,6 +19,8 @@ use crate::config::model::{Check, Probe};
 
 /// Longest time one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// Time in which Docker drops a connection that leads nowhere. It takes it about a millisecond.
+const MOMENT: Duration = Duration::from_millis(100);
 /// Shortest gap between two attempts.
 const SHORTEST_GAP: Duration = Duration::from_millis(5);
 
@@ -32,13 +34,14 @@ enum Attempt {
     Otherwise,
 }
 
-/// Tries until the probe passes; never returns for `log_match`.
-pub(super) async fn until_passed(probe: &Probe) {
+/// Tries until the probe passes; where a container listens, only a connection that stays counts for its port.
+/// It never returns for `log_match` and dockerd.
+pub(super) async fn until_passed(probe: &Probe, is_container: bool) {
     match &probe.check {
         Check::Port { host, port } => {
             attempts(probe, async || match connect(host.as_deref(), *port).await {
-                Ok(_) => Attempt::Passed,
-                Err(_) => Attempt::Closed,
+                Ok(stream) if !is_container || stays(&stream).await => Attempt::Passed,
+                _ => Attempt::Closed,
             })
             .await;
         }
@@ -47,7 +50,7 @@ pub(super) async fn until_passed(probe: &Probe) {
             // Validation lets no such URL through.
             Err(_) => std::future::pending().await,
         },
-        Check::LogMatch { .. } => std::future::pending().await,
+        Check::Docker | Check::LogMatch { .. } => std::future::pending().await,
     }
 }
 
@@ -60,6 +63,15 @@ async fn attempts<F: Future<Output = Attempt>>(probe: &Probe, attempt: impl Fn()
             return;
         }
         sleep(gap(came, begin.elapsed(), probe.interval)).await;
+    }
+}
+
+/// Whether a connection is still there after a moment. Docker itself accepts those to a published port, and drops them
+/// where nothing listens behind it.
+async fn stays(stream: &TcpStream) -> bool {
+    match timeout(MOMENT, stream.peek(&mut [0])).await {
+        Ok(result) => result.is_ok_and(|bytes| bytes > 0),
+        Err(_) => true,
     }
 }
 
