@@ -8,12 +8,14 @@ use agentbox_tests::{Project, TestBox, images, wait_until};
 const SEED: &str = "
   seed:
     command: |
+      set -e
       query() { psql -h 127.0.0.1 -U postgres -v ON_ERROR_STOP=1 -tAc \"$1\"; }
       if query 'SELECT EXISTS (SELECT 1 FROM users LIMIT 1)' 2>/dev/null | grep -q t; then
         echo data present, skip
         exit 0
       fi
-      query 'CREATE TABLE users (name text)' && query \"INSERT INTO users VALUES ('seeded')\"
+      query 'CREATE TABLE users (name text)'
+      query \"INSERT INTO users VALUES ('seeded')\"
       echo seeded
     needs: [db]
 ";
@@ -40,7 +42,7 @@ const IN_A_CONTAINER: &str = "tasks:
     command: |
       docker image inspect database:1 >/dev/null 2>&1 && exit 0
       sudo tar -C / -c --exclude='*/python3*' --exclude='*/nodejs*' --exclude='*/git-core' --exclude='usr/bin/docker*' \\
-        --exclude='usr/bin/containerd*' bin sbin lib lib64 usr/bin usr/lib usr/share/postgresql usr/share/zoneinfo \\
+        --exclude='usr/bin/containerd*' --exclude='*/libLLVM*' bin lib lib64 usr/bin usr/lib usr/lib64 usr/share/postgresql usr/share/zoneinfo \\
         etc/passwd etc/group etc/ld.so.cache |
         docker import --change 'ENV PATH=/usr/bin:/bin' --change 'VOLUME /data' - database:1
 SEEDservices:
