@@ -1,6 +1,7 @@
 //! Checkpoints: taken in every state, kept whole, listed, named, flattened, removed.
 
-use agentbox_tests::{Project, TestBox, engine, images};
+use agentbox_tests::process::{PATIENCE, run};
+use agentbox_tests::{Project, TestBox, engine, images, repository};
 use serde_json::{Value, json};
 
 const YAML: &str = "services: {web: {command: exec sleep 1000}}\n";
@@ -488,4 +489,75 @@ services: {db: {command: 'exec sleep 1000', env: {DATA: /data/x}}, web: {command
     assert_eq!(again["carried"], json!(["/etc/open"]));
     assert_eq!(again["notInside"]["volumes"], json!([]));
     assert_eq!(again["parents"][0]["name"], "warm");
+}
+
+#[test]
+fn secrets_carry_nowhere_into_an_image() {
+    let canary = |what: &str| format!("CANARY-{what}-{}", std::process::id());
+    let project = Project::new(
+        "carry: [{src: ./plain, dest: ~/plain}, {src: ./hidden, dest: ~/hidden, secret: true}]\nservices: {web: {command: exec sleep 1000}}\n",
+    );
+    project.file("plain", canary("plain"));
+    project.file("hidden", canary("secret"));
+    project.file(".gitignore", "plain\nhidden\n");
+    repository::commit_all(&project);
+    repository::git(
+        &project,
+        &["config", "http.extraHeader", &format!("Authorization: {}", canary("gitconfig"))],
+    );
+    repository::git(
+        &project,
+        &["config", "remote.origin.url", &format!("https://me:{}@example.org/x", canary("remote"))],
+    );
+    let name = format!("{}-box", project.name());
+    let given = format!("TOKEN={}", canary("env"));
+    let mut command = project.command(&[
+        "create", "-y", "-n", &name, "--carry-yes", "--wait", "--from", "none", "--env", &given, "--env", "PASSED",
+    ]);
+    command
+        .env("HOST_SECRET", canary("host"))
+        .env("PASSED", canary("passed"));
+    run(command, PATIENCE).ok();
+    let test_box = TestBox::new(&project, &name);
+    // It is there to be used.
+    let seen = test_box.exec("echo $TOKEN $PASSED; cat ~/hidden ~/plain").ok().stdout;
+    for what in ["env", "passed", "secret", "plain"] {
+        assert!(seen.contains(&canary(what)), "{what}: {seen}");
+    }
+    take(&project, &test_box, &["--name", "layered"]);
+    take(&project, &test_box, &["--name", "flat", "--merged"]);
+    for row in list(&project) {
+        let tag = row["tag"].as_str().unwrap_or_default();
+        // Layers, configuration and history, all of it as the engine would hand it to anybody.
+        let found = canaries_in(tag, &format!("-{}", std::process::id()));
+        assert_eq!(found, [canary("plain")], "{tag}");
+    }
+    let shown = project.run(&["checkpoint", "show", "flat"]).ok();
+    assert!(shown.stdout.contains("/home/developer/plain: carried in"), "{shown}");
+}
+
+/// Every `CANARY-…` with this end in a saved image, each layer unpacked.
+#[track_caller]
+fn canaries_in(tag: &str, end: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let archive = directory.path().join("image.tar");
+    engine::docker(&["save", "-o", &archive.display().to_string(), tag]).ok();
+    let script = "set -e; cd \"$1\"; tar -xf image.tar; rm image.tar
+        find . -type f | while read -r file; do
+            cat \"$file\"; if tar -tf \"$file\" >/dev/null 2>&1; then tar -xOf \"$file\"; fi
+            # What git keeps is compressed.
+            if tar -tf \"$file\" >/dev/null 2>&1; then
+                mkdir -p \"$file.d\"; tar -xf \"$file\" -C \"$file.d\" --wildcards 'workspace/.git/*' 2>/dev/null || true
+                [ -d \"$file.d/workspace/.git\" ] && git -C \"$file.d/workspace\" -c safe.directory='*' cat-file --batch --batch-all-objects || true
+            fi
+        done | grep -aoE 'CANARY-[a-z]+-[0-9]+' | sort -u || true";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(directory.path());
+    let output = run(command, PATIENCE).ok();
+    output
+        .stdout
+        .lines()
+        .filter(|line| line.ends_with(end))
+        .map(str::to_owned)
+        .collect()
 }
