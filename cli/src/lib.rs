@@ -9,6 +9,7 @@
 pub mod approval;
 pub mod boxes;
 pub mod carry;
+pub mod checkpoint;
 pub mod commands;
 pub mod context;
 pub mod copy;

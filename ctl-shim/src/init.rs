@@ -12,8 +12,9 @@
 //! synchronous: it waits for signals and needs next to no memory.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -25,9 +26,10 @@ use nix::unistd::Pid;
 
 use crate::failure::Failure;
 use crate::identity::Identity;
-use crate::paths;
 use crate::process::reap::{self, Exit};
 use crate::process::users;
+use crate::protocol::seed::SEEDED;
+use crate::{leftovers, paths};
 
 /// A daemon that lived for less has failed to start.
 const LIVED: Duration = Duration::from_secs(1);
@@ -90,12 +92,14 @@ pub fn run(arguments: &[OsString]) -> u8 {
     }
 }
 
-/// Lets a new box take its project, as the box user, and waits until it has.
+/// Lets a new box take its project, as the box user, and waits until it has. What a checkpoint brought and nobody wants
+/// goes first.
 fn seed() -> Result<(), Failure> {
-    if !Path::new(paths::SEEDING).exists() {
-        return Ok(());
-    }
     let ours = |what: &str, error: &dyn std::error::Error| Failure::failed(format!("{what}: {error}"));
+    let start = match fs::read_to_string(paths::SEEDING) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        start => start.map_err(|error| ours("cannot read how to start", &error))?,
+    };
     let identity = fs::read(paths::IDENTITY)
         .map_err(|error| ours("cannot read the identity", &error))
         .and_then(|bytes| {
@@ -103,17 +107,33 @@ fn seed() -> Result<(), Failure> {
                 .map_err(|error| ours("cannot understand the identity", &error))
         })?;
     let user = users::lookup(&identity.user, Path::new("/")).map_err(Failure::failed)?;
-    let status = Command::new("/proc/self/exe")
-        .arg0("agentbox-ctl")
-        .arg("seed")
-        .uid(user.uid)
-        .gid(user.gid)
-        .env("HOME", &user.home)
-        .status()
-        .map_err(|error| ours("cannot start to take the project", &error))?;
-    if !status.success() {
-        // It has said why.
-        return Err(Failure::failed("the box has no project"));
+    if !start.is_empty() {
+        leftovers::clear(&user.home);
+    }
+    if start == paths::SEEDING_FROZEN {
+        // Nobody is left to be told when stdout is gone.
+        let _ = writeln!(io::stdout(), "{SEEDED}");
+    } else {
+        // A link there may lead anywhere.
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(paths::SEEDED)
+            .and_then(|list| fchown(list, Some(user.uid), Some(user.gid)))
+            .map_err(|error| ours("cannot make the list of what is sent", &error))?;
+        let status = Command::new("/proc/self/exe")
+            .arg0("agentbox-ctl")
+            .arg("seed")
+            .uid(user.uid)
+            .gid(user.gid)
+            .env("HOME", &user.home)
+            .status()
+            .map_err(|error| ours("cannot start to take the project", &error))?;
+        if !status.success() {
+            // It has said why.
+            return Err(Failure::failed("the box has no project"));
+        }
     }
     fs::remove_file(paths::SEEDING).map_err(|error| ours("cannot note that the project is there", &error))
 }

@@ -31,6 +31,8 @@ pub mod command;
 #[cfg(feature = "supervisor")]
 pub mod init;
 #[cfg(feature = "supervisor")]
+pub mod leftovers;
+#[cfg(feature = "supervisor")]
 pub mod process;
 #[cfg(feature = "supervisor")]
 pub mod seed;

@@ -28,8 +28,31 @@ pub const JOURNAL_NAME: &str = "events.jsonl";
 pub const PUSHED: &str = "/var/lib/agentbox/private/agentbox.yaml.pushed";
 /// File name of [`PUSHED`], inside the private directory.
 pub const PUSHED_NAME: &str = "agentbox.yaml.pushed";
-/// There while a new box waits for its project on the stdin of PID 1, inside [`PRIVATE`].
+/// There while a new box waits for its project on the stdin of PID 1, inside [`PRIVATE`]. Its content says what the box
+/// starts with: nothing, [`SEEDING_WARM`] or [`SEEDING_FROZEN`].
 pub const SEEDING: &str = "/var/lib/agentbox/private/seeding";
+/// The tree of a checkpoint, on top of which the project's current state comes.
+pub const SEEDING_WARM: &str = "warm";
+/// The tree of a checkpoint, which stays as it was saved: no project comes.
+pub const SEEDING_FROZEN: &str = "frozen";
+/// What hosts have sent to the workspace, as records of the stream that brought it; part of the warm tree.
+pub const SEEDED: &str = "/var/lib/agentbox/seeded";
+/// Directories whose content nobody wants in a box that starts from a checkpoint.
+pub const NEVER_WARM: [&str; 3] = ["/tmp", LOGS, "/var/lib/apt/lists"];
+/// Files in home directories of which the same is true: what somebody typed.
+pub const HISTORIES: [&str; 11] = [
+    ".bash_history",
+    ".zsh_history",
+    ".ash_history",
+    ".sh_history",
+    ".python_history",
+    ".node_repl_history",
+    ".psql_history",
+    ".sqlite_history",
+    ".mysql_history",
+    ".lesshst",
+    ".viminfo",
+];
 /// Marker that makes the next start of the box one without units, inside [`PRIVATE`]: seconds since the Unix epoch until
 /// which it counts. The supervisor removes it.
 pub const WITHOUT_UNITS: &str = "/var/lib/agentbox/private/without-units";
@@ -41,3 +64,5 @@ pub const SECRETS: &str = "/var/lib/agentbox/private/secrets";
 pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
 /// Name of both directories.
 pub const SECRETS_NAME: &str = "secrets";
+/// Which files were carried in that are no secrets, as a JSON list of paths, inside [`PRIVATE`]. For the host alone.
+pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";

@@ -195,6 +195,13 @@ impl Project {
         let own = self.root.path().to_owned();
         engine::containers_of(|project| Path::new(project).starts_with(&own))
     }
+
+    /// Ids of all images that `agentbox` made of this project's boxes, whatever they are.
+    #[track_caller]
+    pub fn images(&self) -> Vec<String> {
+        let own = self.root.path().to_owned();
+        engine::images_of(|project| Path::new(project).starts_with(&own))
+    }
 }
 
 impl Drop for Project {
@@ -203,9 +210,11 @@ impl Drop for Project {
             return;
         }
         // A test may end here by a panic, and a guard must not panic while panicking.
-        if std::panic::catch_unwind(|| engine::remove(&self.containers())).is_err()
-            && !std::thread::panicking()
-        {
+        let remove = || {
+            engine::remove(&self.containers());
+            engine::remove_images(&self.images());
+        };
+        if std::panic::catch_unwind(remove).is_err() && !std::thread::panicking() {
             panic!("the boxes of {} could not be removed", self.directory.display());
         }
     }

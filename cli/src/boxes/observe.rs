@@ -63,6 +63,9 @@ pub struct BoxInfo {
     /// The container's id.
     #[serde(skip)]
     pub container_id: String,
+    /// Id of the image it was made from, `sha256:…`.
+    #[serde(skip)]
+    pub image_id: String,
     /// Address and port on the engine's host that lead to the box's port 80.
     #[serde(skip)]
     pub port: Option<(String, u16)>,
@@ -158,6 +161,7 @@ fn sort_out(containers: Vec<ContainerSummary>) -> Observation {
             version: value(label::VERSION),
             created_at: Timestamp::from_millis(u64::try_from(container.created).unwrap_or_default() * 1000),
             image: container.image,
+            image_id: container.image_id,
             container_id: container.id,
             port,
         });
@@ -200,6 +204,7 @@ pub(crate) mod tests {
             id: format!("container-of-{box_name}"),
             name: container_name.to_owned(),
             image: "image".to_owned(),
+            image_id: "sha256:1".to_owned(),
             labels: HashMap::from([
                 (label::ID.to_owned(), format!("id{box_name}")),
                 (label::NAME.to_owned(), box_name.to_owned()),
@@ -252,6 +257,7 @@ pub(crate) mod tests {
             created_at: Timestamp::from_millis(0),
             url: None,
             container_id: format!("container-of-{name}"),
+            image_id: "sha256:1".to_owned(),
             port: None,
             host: host.to_owned(),
             version: "0.1.0".to_owned(),

@@ -4,22 +4,25 @@ use std::path::PathBuf;
 
 use agentbox_ctl::config::model::Carry;
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::time::Timestamp;
 
 use super::on_runtime;
 use crate::Exit;
 use crate::approval::{Answer, Decision};
 use crate::carry;
+use crate::checkpoint;
 use crate::context::Context;
 use crate::creation::{self, Made, Order};
 use crate::docker::Docker;
 use crate::interrupt::{self, Interrupt, Stopped};
+use crate::plan::create::Settings;
 use crate::plan::limit;
 use crate::project::Project;
 use crate::project_config;
 use crate::readiness::{self, Wanted};
 use crate::settings::{self, Flags, Layers};
 use crate::target::Channel;
-use crate::ui::one_line;
+use crate::ui::{duration, one_line};
 use crate::wizard;
 
 /// Arguments of `create`.
@@ -32,6 +35,7 @@ Examples:
   agentbox create
   agentbox create -n review --wait --memory 4g --env API_KEY
   agentbox create --docker --wait
+  agentbox create --from warm
   agentbox create --image node:22 --volume cache:/home/node/.npm"
 )]
 pub struct Arguments {
@@ -44,6 +48,12 @@ pub struct Arguments {
     /// Image of the box
     #[arg(long, value_name = "REF", value_parser = limit::reference)]
     image: Option<String>,
+    /// Start warm from a checkpoint: its name, id or tag; `none` starts cold, where the project has a default one
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "image", value_parser = limit::reference)]
+    from: Option<String>,
+    /// Leave the workspace as the checkpoint has it; else it gets the project's current state
+    #[arg(long, conflicts_with = "from_branch")]
+    no_resync: bool,
     /// Fork from this branch, tag or commit instead of the work tree as it is
     #[arg(long, value_name = "REF")]
     from_branch: Option<String>,
@@ -125,7 +135,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         return Ok(interrupt::EXIT);
     };
     // Before anything of Docker's: a mistake is told without an engine, too.
-    let order = Order {
+    let mut order = Order {
         config: match &arguments.from_branch {
             Some(reference) => project_config::of_commit(&project, reference)?,
             None => project_config::of_project(&project)?,
@@ -137,12 +147,25 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         crate::boxes::name::check(name)?;
     }
     let layers = Layers::load(context, Some(&project.root), &config.defaults)?;
-    let settings =
+    let mut settings =
         settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
     let carried = carried(arguments, context, &project, &config.carry, settings.carry_limit)?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
+        let warming = warm_up(
+            context,
+            &docker,
+            &project,
+            &mut settings,
+            &mut order,
+            !arguments.no_resync,
+        );
+        match interrupt.guard(warming).await {
+            Ok(()) => {}
+            Err(Stopped::Failed(failure)) => return Err(failure),
+            Err(Stopped::Interrupted) => return Ok(interrupted(context)),
+        }
         let making = creation::create(
             context,
             &docker,
@@ -155,10 +178,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         let made = match making.await {
             Ok(made) => made,
             Err(Stopped::Failed(failure)) => return Err(failure),
-            Err(Stopped::Interrupted) => {
-                context.ui.status("interrupted: no box was made");
-                return Ok(interrupt::EXIT);
-            }
+            Err(Stopped::Interrupted) => return Ok(interrupted(context)),
         };
         report(context, &made)?;
         if !settings.wait {
@@ -177,6 +197,36 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             Err(Stopped::Interrupted) => Ok(interrupt::EXIT),
         }
     })
+}
+
+fn interrupted(context: &Context) -> Exit {
+    context.ui.status("interrupted: no box was made");
+    interrupt::EXIT
+}
+
+/// Finds the checkpoint that the box starts from, if any. Where the workspace stays as it was saved, so does its
+/// `agentbox.yaml`, and that one is valid or there is no box.
+async fn warm_up(
+    context: &Context,
+    docker: &Docker,
+    project: &Project,
+    settings: &mut Settings,
+    order: &mut Order,
+    resync: bool,
+) -> Result<(), Failure> {
+    let Some(found) = checkpoint::warm_up(docker, project, settings, resync).await? else {
+        return Ok(());
+    };
+    let age = found.record.time.map_or_else(String::new, |time| {
+        format!(" ({} old)", duration(time, Timestamp::now()))
+    });
+    context
+        .ui
+        .status(&format!("warm start from checkpoint `{}`{age}", found.name));
+    if !resync {
+        order.config = checkpoint::config_of(context, docker, &found).await?;
+    }
+    Ok(())
 }
 
 fn report(context: &Context, made: &Made) -> Result<(), Failure> {
@@ -260,6 +310,7 @@ fn flags(arguments: &Arguments) -> Flags {
     Flags {
         name: arguments.name.clone(),
         image: arguments.image.clone(),
+        from: arguments.from.clone(),
         wait: arguments.wait,
         memory: arguments.memory,
         nano_cpus: arguments.cpus,

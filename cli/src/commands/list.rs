@@ -10,7 +10,7 @@ use crate::boxes::{self, BoxInfo};
 use crate::context::Context;
 use crate::docker::Docker;
 use crate::project::Project;
-use crate::ui::one_line;
+use crate::ui::{duration, one_line};
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]
@@ -78,7 +78,7 @@ fn table(shown: &[&BoxInfo], own: &[&BoxInfo], global: bool, now: Timestamp) -> 
             info.name.clone(),
             info.state.to_string(),
             one_line(&info.id).into_owned(),
-            age(info.created_at, now),
+            format!("{} ago", duration(info.created_at, now)),
             one_line(&info.image).into_owned(),
             info.url.clone().unwrap_or_else(|| "-".to_owned()),
         ];
@@ -88,17 +88,6 @@ fn table(shown: &[&BoxInfo], own: &[&BoxInfo], global: bool, now: Timestamp) -> 
         rows.push(row);
     }
     align(&rows)
-}
-
-/// How long ago, in one unit.
-fn age(then: Timestamp, now: Timestamp) -> String {
-    let seconds = now.as_millis().saturating_sub(then.as_millis()) / 1000;
-    match seconds {
-        0..60 => format!("{seconds}s ago"),
-        60..3_600 => format!("{}m ago", seconds / 60),
-        3_600..86_400 => format!("{}h ago", seconds / 3_600),
-        _ => format!("{}d ago", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
+pub mod checkpoint;
 pub mod completion;
 pub mod config;
 pub mod cp;
@@ -128,6 +129,9 @@ pub enum Command {
     Url(url::Arguments),
     /// Show state changes of a box's units
     Events(events::Arguments),
+    /// Save boxes, for new ones to start warm
+    #[command(visible_alias = "snapshot")]
+    Checkpoint(checkpoint::Arguments),
     /// Build and list images
     Image(image::Arguments),
     /// Look at everything that boxes need
@@ -174,6 +178,7 @@ impl Command {
             Self::Unpause(arguments) => pause::run_unpause(&arguments, context),
             Self::Destroy(arguments) => destroy::run(&arguments, context),
             Self::List(arguments) => list::run(&arguments, context),
+            Self::Checkpoint(arguments) => checkpoint::run(&arguments, context),
             Self::Image(arguments) => image::run(&arguments, context),
             Self::Doctor(arguments) => doctor::run(&arguments, context),
             Self::Df(arguments) => df::run(&arguments, context),

@@ -12,6 +12,7 @@ use super::{Made, took};
 use crate::boxes::identity::host_id;
 use crate::boxes::{self, label, name};
 use crate::carry;
+use crate::checkpoint;
 use crate::context::Context;
 use crate::docker::{Attached, Docker, DockerError, ImageDetails};
 use crate::image::{self, Variant};
@@ -21,7 +22,7 @@ use crate::locale;
 use crate::plan::create::{self, Origin, Settings};
 use crate::project::Project;
 use crate::project_config::{self, ValidFile};
-use crate::seed::{Owner, Seed, Source, user};
+use crate::seed::{self, Owner, Seed, Source, user};
 use crate::ui::one_line;
 
 /// Largest `/etc/passwd` that is read, in bytes.
@@ -125,29 +126,45 @@ impl Attempt<'_> {
         }
         let begun = Instant::now();
         step.update("starting");
-        interrupt.guard(self.start(container)).await?;
-        took(self.context, "starting", begun);
-        let begun = Instant::now();
-        step.update("copying the project");
         let mut line = ReadyLine::default();
-        let parcel = Parcel {
-            source: Arc::clone(self.source),
-            config: self.config.bytes.clone(),
-            placed,
-            name: self.name.to_owned(),
-            meter: step.meter(),
-        };
-        let report = interrupt
-            .guard(delivery::send(
-                self.docker,
-                container,
-                parcel,
-                &mut attached,
-                &mut line,
-            ))
-            .await?;
-        delivery::tell(&self.context.ui, &report, line.is_without_history());
-        took(self.context, "copying the project", begun);
+        if self.start_kind() == seed::Start::Frozen {
+            interrupt.guard(self.start(container)).await?;
+            took(self.context, "starting", begun);
+        } else {
+            let parcel = Parcel {
+                source: Arc::clone(self.source),
+                config: self.config.bytes.clone(),
+                placed,
+                warm: self.settings.warm.clone(),
+                name: self.name.to_owned(),
+                meter: step.meter(),
+            };
+            // What is sent before the box runs waits for it in the engine.
+            let starting = async {
+                let started = self.start(container).await;
+                took(self.context, "starting", begun);
+                step.update("copying the project");
+                started
+            };
+            let sending = delivery::send(self.docker, container, parcel, &mut attached, &mut line);
+            let both = async {
+                let (mut starting, mut sending) = (std::pin::pin!(starting), std::pin::pin!(sending));
+                // A box that does not start takes nothing, and why it does not is what counts.
+                tokio::select! {
+                    started = &mut starting => {
+                        started?;
+                        sending.await
+                    }
+                    sent = &mut sending => {
+                        starting.await?;
+                        sent
+                    }
+                }
+            };
+            let report = interrupt.guard(both).await?;
+            delivery::tell(&self.context.ui, &report, line.is_without_history());
+            took(self.context, "starting, copying the project", begun);
+        }
         let begun = Instant::now();
         interrupt
             .guard(lifecycle::wait_ready(
@@ -243,6 +260,12 @@ impl Attempt<'_> {
         if user == BASE_USER && ours {
             return Ok(BASE_OWNER);
         }
+        // So does what was found when the checkpoint was taken.
+        if self.settings.warm.is_some()
+            && let Some(owner) = checkpoint::Record::from_labels(&self.image.labels).owner
+        {
+            return Ok(owner);
+        }
         let passwd = self
             .docker
             .read_file(container, "/etc/passwd", PASSWD_LIMIT)
@@ -257,10 +280,20 @@ impl Attempt<'_> {
         user::look_up(user, passwd.as_deref(), group.as_deref())
     }
 
+    /// What lies in the workspace before anything is sent there.
+    fn start_kind(&self) -> seed::Start {
+        match &self.settings.warm {
+            None => seed::Start::Cold,
+            Some(warm) if warm.resync => seed::Start::Warm,
+            Some(_) => seed::Start::Frozen,
+        }
+    }
+
     /// Uploads what is needed at the start, and attaches.
     async fn fill(&self, container: &str, owner: Owner) -> Result<Attached, Failure> {
         let seed = Seed {
             owner,
+            start: self.start_kind(),
             identity: self.identity()?,
             config: self.config.bytes.clone(),
             directories: self

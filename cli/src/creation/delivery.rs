@@ -2,20 +2,23 @@
 //!
 //! ```text
 //! Content, in a thread ─► pipe (bounded) ─► stdin of PID 1
-//!                                  output of PID 1 ─► "seed: done"
+//!    ▲                             output of PID 1 ─► "seed: done"
+//!    └─ what a box from a checkpoint needs ──┘
 //! ```
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::protocol::seed_answer;
 use futures_util::{Stream, StreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::docker::{Attached, Docker};
+use crate::docker::{Attached, Channel, Docker};
 use crate::lifecycle::{ReadyLine, ended_at_start};
-use crate::seed::{Content, Report, Source, pipe};
+use crate::plan::create::Warm;
+use crate::seed::{Content, Report, Source, Warmth, pipe};
 use crate::ui::{Meter, Ui, files_and_bytes, size};
 
 /// Everything that one box gets.
@@ -27,6 +30,8 @@ pub(super) struct Parcel {
     pub(super) config: Option<Vec<u8>>,
     /// Paths below the workspace that are in place already.
     pub(super) placed: HashSet<PathBuf>,
+    /// Set where the workspace is a checkpoint's.
+    pub(super) warm: Option<Warm>,
     /// The box's name.
     pub(super) name: String,
     /// Shows how far it is.
@@ -45,17 +50,25 @@ pub(super) async fn send(
     line: &mut ReadyLine,
 ) -> Result<Report, Failure> {
     let name = parcel.name.clone();
+    let (answering, answers) = mpsc::channel();
+    let is_warm = parcel.warm.is_some();
+    let warmth = parcel.warm.map(|warm| Warmth {
+        base: warm.base,
+        answers,
+    });
     let (stream, writing) = pipe::produce(move |writer| {
         let content = Content {
             source: &parcel.source,
             config: parcel.config.as_deref(),
             placed: &parcel.placed,
+            warmth: warmth.as_ref(),
         };
         content.write(&parcel.name, writer, parcel.meter)
     });
     let Attached { output, stdin } = attached;
     let mut feeding = std::pin::pin!(feed(stream, stdin));
     let mut fed = false;
+    let mut reader = is_warm.then(seed_answer::Reader::default);
     let ended = loop {
         if line.is_seeded() {
             break false;
@@ -67,9 +80,19 @@ pub(super) async fn send(
                 Fed::Broken => break false,
             },
             part = output.next() => match part {
-                Some(part) => {
-                    line.feed(&part?.1);
-                }
+                Some(part) => match (part?, &mut reader) {
+                    ((Channel::Stdout, bytes), Some(reader)) => {
+                        let mut others = Vec::new();
+                        if let Some(answers) = reader.take(&bytes, &mut others) {
+                            // The thread may have failed; it tells.
+                            let _ = answering.send(answers);
+                        }
+                        line.feed(&others);
+                    }
+                    ((_, bytes), _) => {
+                        line.feed(&bytes);
+                    }
+                },
                 None => break true,
             },
         }
@@ -123,8 +146,12 @@ pub(super) fn tell(ui: &Ui, report: &Report, without_history: bool) {
     if without_history {
         ui.status("the image has no git: the box has the files without their history");
     }
+    let kept = match report.kept {
+        0 => String::new(),
+        kept => format!("; {kept} files were there already"),
+    };
     ui.detail(&format!(
-        "copied {}, and {} of history",
+        "copied {}, and {} of history{kept}",
         files_and_bytes(report.files, report.bytes),
         size(report.history)
     ));

@@ -175,6 +175,22 @@ impl Docker {
         })
     }
 
+    /// The file system of a container as a tar stream, without what is mounted in it. Of one that runs, files may change
+    /// while they are read.
+    pub fn export(
+        &self,
+        container: &str,
+    ) -> impl Stream<Item = Result<Bytes, DockerError>> + Send + Unpin + 'static {
+        let docker = self.clone();
+        let container = container.to_owned();
+        // As for a download.
+        let parts: std::pin::Pin<Box<dyn Stream<Item = Result<Bytes, bollard::errors::Error>> + Send>> =
+            Box::pin(self.patient.export_container(&container));
+        parts.map(move |part| {
+            part.map_err(|error| docker.error(&error, |cause| DockerError::Export(container.clone(), cause)))
+        })
+    }
+
     /// Whether a container has something at `path`, a link included.
     ///
     /// # Errors

@@ -44,6 +44,8 @@ pub struct ContainerSummary {
     pub name: String,
     /// Image reference as given at its creation, or an image id where the tag has moved on.
     pub image: String,
+    /// Id of that image, `sha256:…`.
+    pub image_id: String,
     /// Labels.
     pub labels: HashMap<String, String>,
     /// What it is doing.
@@ -63,6 +65,8 @@ pub struct ContainerDetails {
     pub name: String,
     /// Image reference as given at its creation.
     pub image: String,
+    /// Id of that image, `sha256:…`.
+    pub image_id: String,
     /// What it is doing.
     pub phase: ContainerPhase,
     /// Exit code of its last run.
@@ -131,6 +135,7 @@ impl Docker {
                     .find(|name| !name.contains('/'))
                     .unwrap_or_default(),
                 image: container.image.unwrap_or_default(),
+                image_id: container.image_id.unwrap_or_default(),
                 labels: container.labels.unwrap_or_default(),
                 phase: phase_of_summary(container.state),
                 created: container.created.unwrap_or_default(),
@@ -175,6 +180,7 @@ impl Docker {
                 .trim_start_matches('/')
                 .to_owned(),
             image: config.image.unwrap_or_default(),
+            image_id: details.image.unwrap_or_default(),
             phase: phase_of_state(state.status),
             exit_code: state.exit_code,
             out_of_memory: state.oom_killed.unwrap_or_default(),

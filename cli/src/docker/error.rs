@@ -80,6 +80,10 @@ pub enum DockerError {
     BuildImage(String, Cause),
     /// Making an image from a container.
     Commit(String, Cause),
+    /// Naming an image.
+    TagImage(String, Cause),
+    /// Reading a container's file system as a whole.
+    Export(String, Cause),
     /// Removing an image.
     RemoveImage(String, Cause),
     /// Listing volumes.
@@ -127,6 +131,8 @@ impl DockerError {
             | Self::BuildImage(_, cause)
             | Self::RemoveImage(_, cause)
             | Self::Commit(_, cause)
+            | Self::TagImage(_, cause)
+            | Self::Export(_, cause)
             | Self::CreateVolume(_, cause)
             | Self::RemoveVolume(_, cause) => cause,
         }
@@ -184,6 +190,8 @@ impl fmt::Display for DockerError {
             Self::ImportImage(name, _) => write!(formatter, "cannot import image `{name}`"),
             Self::BuildImage(name, _) => write!(formatter, "cannot build image `{name}`"),
             Self::Commit(name, _) => write!(formatter, "cannot make an image from container `{name}`"),
+            Self::TagImage(name, _) => write!(formatter, "cannot name an image `{name}`"),
+            Self::Export(name, _) => write!(formatter, "cannot read the files of container `{name}`"),
             Self::RemoveImage(name, _) => write!(formatter, "cannot remove image `{name}`"),
             Self::CreateVolume(name, _) => write!(formatter, "cannot create volume `{name}`"),
             Self::RemoveVolume(name, _) => write!(formatter, "cannot remove volume `{name}`"),

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 
-use bollard::models::ContainerConfig;
+use bollard::models::{ContainerConfig, HealthConfig};
 use bollard::query_parameters::{
     BuildImageOptionsBuilder, CommitContainerOptionsBuilder, CreateImageOptionsBuilder,
-    ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+    ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -28,6 +28,45 @@ pub struct ImageDetails {
     pub volumes: Vec<String>,
     /// Labels.
     pub labels: HashMap<String, String>,
+    /// Environment, as `KEY=VALUE`.
+    pub env: Vec<String>,
+    /// Entrypoint; nothing where it has none.
+    pub entrypoint: Vec<String>,
+    /// Command, or the arguments of the entrypoint.
+    pub command: Vec<String>,
+    /// Working directory; empty is `/`.
+    pub working_directory: String,
+    /// Ports that it says it serves, such as `80/tcp`.
+    pub exposed_ports: Vec<String>,
+    /// Stop signal; empty is the engine's.
+    pub stop_signal: String,
+    /// Triggers for a build that starts from it.
+    pub on_build: Vec<String>,
+    /// Shell of a build that starts from it.
+    pub shell: Vec<String>,
+    /// Health check, where it has one.
+    pub health: Option<HealthCheck>,
+    /// When it was made, as the engine writes it.
+    pub created: String,
+    /// Size in bytes, shared layers included.
+    pub size: i64,
+    /// How many layers it has.
+    pub layers: usize,
+}
+
+/// How an engine finds out whether a container is well.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// `NONE`, `CMD` and arguments, or `CMD-SHELL` and a line.
+    pub test: Vec<String>,
+    /// Nanoseconds between two checks; 0 is the engine's own, as it is for the others.
+    pub interval: i64,
+    /// Nanoseconds that one may take.
+    pub timeout: i64,
+    /// Nanoseconds at the start in which failures do not count.
+    pub start_period: i64,
+    /// How many failures in a row count as one.
+    pub retries: i64,
 }
 
 /// An image in a list.
@@ -63,6 +102,7 @@ impl Docker {
             }
         };
         let config = details.config.unwrap_or_default();
+        let layers = details.root_fs.and_then(|root| root.layers);
         Ok(Some(ImageDetails {
             id: details.id.unwrap_or_default(),
             os: details.os.unwrap_or_default(),
@@ -70,6 +110,18 @@ impl Docker {
             user: config.user.unwrap_or_default(),
             volumes: config.volumes.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
+            env: config.env.unwrap_or_default(),
+            entrypoint: config.entrypoint.unwrap_or_default(),
+            command: config.cmd.unwrap_or_default(),
+            working_directory: config.working_dir.unwrap_or_default(),
+            exposed_ports: config.exposed_ports.unwrap_or_default(),
+            stop_signal: config.stop_signal.unwrap_or_default(),
+            on_build: config.on_build.unwrap_or_default(),
+            shell: config.shell.unwrap_or_default(),
+            health: config.healthcheck.map(HealthCheck::from),
+            created: details.created.map(|time| time.to_string()).unwrap_or_default(),
+            size: details.size.unwrap_or_default(),
+            layers: layers.unwrap_or_default().len(),
         }))
     }
 
@@ -140,22 +192,49 @@ impl Docker {
         changes: &[String],
         archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     ) -> Result<(), DockerError> {
-        let options = CreateImageOptionsBuilder::default()
-            .from_src("-")
-            .repo(name)
-            .tag(tag)
-            .changes(changes.to_vec())
-            .build();
+        let options = CreateImageOptionsBuilder::default().repo(name).tag(tag);
+        self.import(options, &format!("{name}:{tag}"), changes, archive)
+            .await
+            .map(|_| ())
+    }
+
+    /// As [`Self::import_image`], for an image without a name: gives its id. An archive that ends in an error makes none.
+    ///
+    /// # Errors
+    /// Those of the engine and of the stream.
+    pub async fn import_unnamed(
+        &self,
+        changes: &[String],
+        archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Result<String, DockerError> {
+        let options = CreateImageOptionsBuilder::default();
+        self.import(options, "without a name", changes, archive).await
+    }
+
+    /// Gives what the engine says last: the image's id.
+    async fn import(
+        &self,
+        options: CreateImageOptionsBuilder,
+        name: &str,
+        changes: &[String],
+        archive: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Result<String, DockerError> {
+        let options = options.from_src("-").changes(changes.to_vec()).build();
         let body = bollard::body_try_stream(archive);
         let mut stream = self.patient.create_image(Some(options), Some(body), None);
+        let fail = |cause| DockerError::ImportImage(name.to_owned(), cause);
+        let mut last = String::new();
         while let Some(part) = stream.next().await {
-            part.map_err(|error| {
-                self.error(&error, |cause| {
-                    DockerError::ImportImage(format!("{name}:{tag}"), cause)
-                })
-            })?;
+            let part = part.map_err(|error| self.error(&error, fail))?;
+            if let Some(message) = part.error_detail.and_then(|detail| detail.message) {
+                return Err(fail(Cause {
+                    status: None,
+                    message: message.trim().to_owned(),
+                }));
+            }
+            last = part.status.unwrap_or(last);
         }
-        Ok(())
+        Ok(last)
     }
 
     /// Builds an image from a context in a tar stream; `progress` is called with each line of the builder.
@@ -223,6 +302,50 @@ impl Docker {
             .map_err(|error| self.error(&error, |cause| DockerError::Commit(container.to_owned(), cause)))
     }
 
+    /// Makes an image without a name from a container's writable layer; a container that runs is frozen by the engine for
+    /// as long as that takes, and thawed by it, whoever is still there to see it. The new image runs as `image` does,
+    /// which the container was made from, and has `labels` beside the container's. What an image has, a commit cannot
+    /// take away: the ports that the container publishes are exposed by the new one, and it has a working directory and
+    /// a user in any case. Gives the image's id.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn commit_frozen(
+        &self,
+        container: &str,
+        image: &ImageDetails,
+        labels: &HashMap<String, String>,
+    ) -> Result<String, DockerError> {
+        let options = CommitContainerOptionsBuilder::default()
+            .container(container)
+            .pause(true)
+            .build();
+        self.patient
+            .commit_container(options, container_config(image, labels))
+            .await
+            .map(|made| made.id)
+            .map_err(|error| self.error(&error, |cause| DockerError::Commit(container.to_owned(), cause)))
+    }
+
+    /// Gives an image a name, which another one may have had.
+    ///
+    /// # Errors
+    /// No such image (404), those of the engine.
+    pub async fn tag_image(&self, image: &str, repository: &str, tag: &str) -> Result<(), DockerError> {
+        let options = TagImageOptionsBuilder::default()
+            .repo(repository)
+            .tag(tag)
+            .build();
+        self.client
+            .tag_image(image, Some(options))
+            .await
+            .map_err(|error| {
+                self.error(&error, |cause| {
+                    DockerError::TagImage(format!("{repository}:{tag}"), cause)
+                })
+            })
+    }
+
     /// Takes a tag from an image, and the image away with its last one.
     ///
     /// # Errors
@@ -233,5 +356,48 @@ impl Docker {
             .await
             .map(|_| ())
             .map_err(|error| self.error(&error, |cause| DockerError::RemoveImage(image.to_owned(), cause)))
+    }
+}
+
+impl From<HealthConfig> for HealthCheck {
+    fn from(config: HealthConfig) -> Self {
+        Self {
+            test: config.test.unwrap_or_default(),
+            interval: config.interval.unwrap_or_default(),
+            timeout: config.timeout.unwrap_or_default(),
+            start_period: config.start_period.unwrap_or_default(),
+            retries: config.retries.unwrap_or_default(),
+        }
+    }
+}
+
+/// The configuration to commit with: an image's own. The engine fills what is left out, or empty, with the container's,
+/// which is a box's; what can be said is said, so that there is nothing to fill.
+fn container_config(image: &ImageDetails, labels: &HashMap<String, String>) -> ContainerConfig {
+    let mut all = image.labels.clone();
+    all.extend(labels.clone());
+    let or = |text: &str, empty: &str| Some(if text.is_empty() { empty } else { text }.to_owned());
+    ContainerConfig {
+        user: or(&image.user, "0"),
+        env: Some(image.env.clone()),
+        // An empty list is an answer, none at all would leave the box's.
+        entrypoint: Some(image.entrypoint.clone()),
+        cmd: Some(image.command.clone()),
+        working_dir: or(&image.working_directory, "/"),
+        exposed_ports: Some(image.exposed_ports.clone()),
+        volumes: Some(image.volumes.clone()),
+        stop_signal: or(&image.stop_signal, "SIGTERM"),
+        on_build: Some(image.on_build.clone()),
+        shell: Some(image.shell.clone()).filter(|shell| !shell.is_empty()),
+        healthcheck: image.health.as_ref().map(|health| HealthConfig {
+            test: Some(health.test.clone()),
+            interval: Some(health.interval),
+            timeout: Some(health.timeout),
+            start_period: Some(health.start_period),
+            retries: Some(health.retries),
+            ..HealthConfig::default()
+        }),
+        labels: Some(all),
+        ..ContainerConfig::default()
     }
 }

@@ -29,7 +29,7 @@ pub use self::container::{ContainerDetails, ContainerPhase, ContainerSummary, Re
 pub use self::container_spec::{ContainerSpec, NamedVolume, PublishedPort, TemporaryFileSystem};
 pub use self::error::{Cause, DockerError};
 pub use self::exec::{Channel, ExecOptions, ExecOutput, ExecStream, KeptStderr};
-pub use self::image::{ImageDetails, ImageSummary};
+pub use self::image::{HealthCheck, ImageDetails, ImageSummary};
 pub use self::system::{DiskUsage, EngineInformation};
 pub use self::volume::VolumeSummary;
 use crate::context::Context;

@@ -35,6 +35,18 @@ pub struct Warm {
     pub base: Option<String>,
 }
 
+/// What a box starts from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Start {
+    /// The project's default checkpoint, else the image.
+    #[default]
+    Default,
+    /// This checkpoint.
+    Checkpoint(String),
+    /// The image.
+    Image,
+}
+
 /// What the flags and the settings ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -42,6 +54,8 @@ pub struct Settings {
     pub name: Option<String>,
     /// Image reference.
     pub image: String,
+    /// Whether that image is what the box starts from.
+    pub start: Start,
     /// Set where the image is a checkpoint.
     pub warm: Option<Warm>,
     /// Environment of the box.

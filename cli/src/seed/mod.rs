@@ -12,6 +12,7 @@
 mod files;
 mod git;
 pub mod pipe;
+mod questions;
 mod source;
 mod stream;
 pub mod user;
@@ -21,18 +22,31 @@ use std::io::{self, Write};
 use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 
-pub use self::source::{Content, Report, Source};
+pub use self::source::{Content, Report, Source, Warmth};
 pub use self::user::Owner;
 use crate::supervisor_binary;
 
 /// Mode of what everyone may read.
 const SHARED: u32 = 0o755;
 
+/// What lies in the workspace of a new box at its first start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing, or what the image has there.
+    Cold,
+    /// The tree of a checkpoint, on top of which the project comes.
+    Warm,
+    /// The tree of a checkpoint, and nothing comes.
+    Frozen,
+}
+
 /// What a new box has before its first start.
 #[derive(Debug, Clone)]
 pub struct Seed {
     /// Owner of `/workspace`.
     pub owner: Owner,
+    /// What lies there already.
+    pub start: Start,
     /// Content of `box.json`.
     pub identity: Vec<u8>,
     /// Content of `agentbox.yaml`, exactly as it was validated.
@@ -58,7 +72,12 @@ impl Seed {
         archive.directory(paths::STATE, SHARED, root)?;
         archive.directory(paths::PRIVATE, 0o700, root)?;
         archive.file(paths::IDENTITY, &self.identity, 0o600, root)?;
-        archive.file(paths::SEEDING, b"", 0o600, root)?;
+        let start = match self.start {
+            Start::Cold => "",
+            Start::Warm => paths::SEEDING_WARM,
+            Start::Frozen => paths::SEEDING_FROZEN,
+        };
+        archive.file(paths::SEEDING, start.as_bytes(), 0o600, root)?;
         archive.directory(paths::WORKSPACE, SHARED, self.owner)?;
         for directory in &self.directories {
             archive.directory(directory, SHARED, self.owner)?;

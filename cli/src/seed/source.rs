@@ -5,11 +5,14 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths::CONFIG_NAME;
+use agentbox_ctl::protocol::seed_answer::Runs;
 use agentbox_ctl::work;
 
+use super::questions::{self, Asked, Known};
 use super::stream::{FILE_MODE, Sender};
 use super::{files, git};
 use crate::host_git::HostGit;
@@ -23,6 +26,8 @@ pub struct Report {
     pub files: u64,
     /// Bytes of the files.
     pub bytes: u64,
+    /// Files that the box had already.
+    pub kept: u64,
     /// Bytes of history, as they travelled.
     pub history: u64,
     /// What a user may not expect.
@@ -151,6 +156,15 @@ fn no_repository(project: &Project) -> Failure {
     .hint("leave out --from-branch, or install git where it is one")
 }
 
+/// A box that has been worked in, under another name: it is asked what it needs.
+#[derive(Debug)]
+pub struct Warmth {
+    /// A commit whose whole history it is said to have.
+    pub base: Option<String>,
+    /// Brings its answers; closed where none will come.
+    pub answers: Receiver<Runs>,
+}
+
 /// Everything that goes below `/workspace` of one box.
 #[derive(Debug)]
 pub struct Content<'a> {
@@ -160,6 +174,8 @@ pub struct Content<'a> {
     pub config: Option<&'a [u8]>,
     /// Paths below the workspace that are in place already.
     pub placed: &'a HashSet<PathBuf>,
+    /// Set where the workspace is a checkpoint's.
+    pub warmth: Option<&'a Warmth>,
 }
 
 impl Content<'_> {
@@ -169,52 +185,110 @@ impl Content<'_> {
     /// A project that cannot be read; a reader that has gone, which is a failure too.
     pub fn write(&self, name: &str, output: &mut dyn Write, meter: Meter) -> Result<Report, Failure> {
         let mut sender = Sender::new(output, meter)?;
-        let has_config = self.config.is_some();
-        let skip = |path: &Path| (has_config && path == Path::new(CONFIG_NAME)) || self.placed.contains(path);
+        match self.warmth {
+            None => self.project(&mut sender, name)?,
+            Some(warmth) => self.difference(&mut sender, name, warmth)?,
+        }
+        if let Some(config) = self.config {
+            let path = self.source.root.join(CONFIG_NAME);
+            let mode = fs::metadata(path).map_or(FILE_MODE, |metadata| metadata.mode());
+            sender.file(Path::new(CONFIG_NAME), mode, config)?;
+        }
+        sender.end()
+    }
+
+    /// Whether a path of the box is somebody else's to write.
+    fn skips(&self, path: &Path) -> bool {
+        (self.config.is_some() && path == Path::new(CONFIG_NAME)) || self.placed.contains(path)
+    }
+
+    /// Writes the project; while the box is asked, what there is of its work tree.
+    fn project(&self, sender: &mut Sender<'_>, name: &str) -> Result<(), Failure> {
+        let skip = |path: &Path| self.skips(path);
         let root = &self.source.root;
         let top = Path::new("");
+        let is_asking = sender.questions.is_some();
         match &self.source.kind {
             Kind::WorkTree(repository) => {
-                git::write(
-                    &mut sender,
-                    repository,
-                    git::Branch::OfBox(name),
-                    top,
-                    self.placed,
-                    &skip,
-                )?;
+                if !is_asking {
+                    self.history(sender, repository, name, &Known::Nothing)?;
+                }
+                git::Listing::of_repository(repository).write(sender, top, 0, &skip)
             }
             Kind::Commit(repository, commit) => {
-                git::write_history(
-                    &mut sender,
-                    repository,
-                    git::Branch::OfBox(name),
-                    top,
-                    self.placed,
-                )?;
-                git::write_tree(&mut sender, repository.git(), commit, &skip)?;
+                if !is_asking {
+                    self.history(sender, repository, name, &Known::Nothing)?;
+                }
+                git::write_tree(sender, repository.git(), commit, &skip)
             }
             Kind::Part(git) => {
                 sender.report.notes.push(without_history(root));
-                git::Listing::of_directory(git, root).write(&mut sender, top, 0, &skip)?;
+                git::Listing::of_directory(git, root).write(sender, top, 0, &skip)
             }
             Kind::PartOfCommit(git, tree) => {
                 sender.report.notes.push(without_history(root));
-                git::write_tree(&mut sender, git, tree, &skip)?;
+                git::write_tree(sender, git, tree, &skip)
             }
             Kind::Directory { with_git, in_git } => {
                 if *in_git {
                     let note = "there is no git on this machine: the box has the files without their history";
                     sender.report.notes.push(note.to_owned());
                 }
-                files::write(&mut sender, root, *with_git, &skip)?;
+                files::write(sender, root, *with_git, &skip)
             }
         }
-        if let Some(config) = self.config {
-            let mode = fs::metadata(root.join(CONFIG_NAME)).map_or(FILE_MODE, |metadata| metadata.mode());
-            sender.file(Path::new(CONFIG_NAME), mode, config)?;
+    }
+
+    /// Writes what a box lacks that has been worked in.
+    fn difference(&self, sender: &mut Sender<'_>, name: &str, warmth: &Warmth) -> Result<(), Failure> {
+        sender.begin_questions()?;
+        let repository = match &self.source.kind {
+            Kind::WorkTree(repository) | Kind::Commit(repository, _) => Some(repository),
+            _ => None,
+        };
+        let asked = match repository {
+            Some(repository) => git::ask(sender, repository, Path::new(""), warmth.base.as_deref())?,
+            None => Asked::default(),
+        };
+        self.project(sender, name)?;
+        for path in self.placed {
+            sender.keep(path)?;
         }
-        sender.end()
+        if self.config.is_some() {
+            sender.keep(Path::new(CONFIG_NAME))?;
+        }
+        let mut questions = sender.end_questions()?;
+        let answers = warmth
+            .answers
+            .recv()
+            .map_err(|_| Failure::failed("the box has not said what it needs of the project"))?;
+        let needs = questions.answers(&answers)?;
+        if let Some(repository) = repository {
+            self.history(sender, repository, name, &asked.known(&needs))?;
+        }
+        for (repository, target, asked) in questions.nested.drain(..) {
+            git::write_nested_history(sender, &repository, &target, &asked.known(&needs))?;
+        }
+        questions::write(sender, questions.later, &needs)?;
+        // What is as old as the box has nothing to be compared by.
+        match &self.source.kind {
+            Kind::Commit(repository, commit) => {
+                git::write_tree(sender, repository.git(), commit, &|path| self.skips(path))
+            }
+            Kind::PartOfCommit(git, tree) => git::write_tree(sender, git, tree, &|path| self.skips(path)),
+            _ => Ok(()),
+        }
+    }
+
+    fn history(
+        &self,
+        sender: &mut Sender<'_>,
+        repository: &git::Repository,
+        name: &str,
+        known: &Known,
+    ) -> Result<(), Failure> {
+        let branch = git::Branch::OfBox(name);
+        git::write_history(sender, repository, branch, Path::new(""), self.placed, known)
     }
 }
 

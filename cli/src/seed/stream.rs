@@ -12,6 +12,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::seed::{Encoder, Modified, Record};
 
 use super::Report;
+use super::questions::{Later, Questions};
 use crate::host_file;
 use crate::ui::{Meter, one_line};
 
@@ -29,6 +30,8 @@ pub(super) struct Sender<'a> {
     directories: HashMap<PathBuf, bool>,
     /// Shows how far it is.
     meter: Meter,
+    /// What the box is asked, while it is asked.
+    pub(super) questions: Option<Questions>,
     /// What was sent.
     pub(super) report: Report,
 }
@@ -39,6 +42,7 @@ impl<'a> Sender<'a> {
             encoder: Encoder::new(output).map_err(|error| cannot_send(&error))?,
             directories: HashMap::new(),
             meter,
+            questions: None,
             report: Report::default(),
         })
     }
@@ -62,20 +66,18 @@ impl<'a> Sender<'a> {
             let link = fs::read_link(&path).map_err(|error| cannot_read(&path, &error))?;
             self.link(target, link.as_os_str())?;
         } else if kind.is_file() {
-            // It may have become something else since it was looked at.
-            let opened = host_file::open(&path).and_then(|file| Ok((file.metadata()?, file)));
-            let (metadata, file) = match opened {
-                Ok(opened) => opened,
-                Err(error) if is_gone(&error) => return Ok(()),
-                Err(error) => return Err(cannot_read(&path, &error)),
-            };
-            if !metadata.is_file() {
-                self.warn(format!("left out {}: it was replaced meanwhile", shown(inside)));
-                return Ok(());
+            match &mut self.questions {
+                None => self.file_of(&path, target)?,
+                Some(questions) => {
+                    questions.offer(path, target);
+                    self.record(&Record::Offer {
+                        path: bytes(target),
+                        mode: metadata.mode() & 0o777,
+                        modified: modified(&metadata),
+                        size: metadata.len(),
+                    })?;
+                }
             }
-            // What it was when it was looked at: one that grows for ever ends there.
-            let content = file.take(metadata.len());
-            self.file_from(target, metadata.mode(), modified(&metadata), content, &path)?;
         } else {
             self.warn(format!(
                 "left out {}: not a file, directory or link",
@@ -83,6 +85,53 @@ impl<'a> Sender<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// Sends a file of this machine. What is no longer there is passed over.
+    pub(super) fn file_of(&mut self, path: &Path, target: &Path) -> Result<(), Failure> {
+        // It may have become something else since it was looked at.
+        let opened = host_file::open(path).and_then(|file| Ok((file.metadata()?, file)));
+        let (metadata, file) = match opened {
+            Ok(opened) => opened,
+            Err(error) if is_gone(&error) => return Ok(()),
+            Err(error) => return Err(cannot_read(path, &error)),
+        };
+        if !metadata.is_file() {
+            self.warn(format!("left out {}: it was replaced meanwhile", shown(target)));
+            return Ok(());
+        }
+        // What it was when it was looked at: one that grows for ever ends there.
+        let content = file.take(metadata.len());
+        self.file_from(target, metadata.mode(), modified(&metadata), content, path)
+    }
+
+    /// Tells of a path that comes in any case, or another way.
+    pub(super) fn keep(&mut self, target: &Path) -> Result<(), Failure> {
+        self.record(&Record::Keep { path: bytes(target) })
+    }
+
+    /// Asks about objects of a repository.
+    pub(super) fn ask(&mut self, git_directory: &Path, ids: &[String]) -> Result<(), Failure> {
+        self.record(&Record::Ask {
+            path: bytes(git_directory),
+        })?;
+        let ids: String = ids.iter().flat_map(|id| [id.as_str(), "\n"]).collect();
+        self.encoder
+            .content(ids.as_bytes())
+            .map(drop)
+            .map_err(|(Ok(error) | Err(error))| cannot_send(&error))
+    }
+
+    /// Begins to ask.
+    pub(super) fn begin_questions(&mut self) -> Result<(), Failure> {
+        self.questions = Some(Questions::default());
+        self.record(&Record::Warm)
+    }
+
+    /// The last question was asked: gives what they were about.
+    pub(super) fn end_questions(&mut self) -> Result<Questions, Failure> {
+        self.record(&Record::Asked)?;
+        Ok(self.questions.take().unwrap_or_default())
     }
 
     /// Sends the directories that lead to `inside`; `false` where one of them is none.
@@ -138,8 +187,16 @@ impl<'a> Sender<'a> {
         })
     }
 
-    /// Makes a file of these bytes, changed just now.
+    /// Makes a file of these bytes, changed just now. Nobody asks about it.
     pub(super) fn file(&mut self, target: &Path, mode: u32, content: &[u8]) -> Result<(), Failure> {
+        if let Some(questions) = &mut self.questions {
+            questions.later.push(Later::Content {
+                target: target.to_owned(),
+                mode,
+                content: content.to_owned(),
+            });
+            return self.keep(target);
+        }
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();

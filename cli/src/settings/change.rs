@@ -57,6 +57,7 @@ impl Change {
             SettingKind::Boolean => single(boolean(&trimmed)),
             SettingKind::Cpus => single(limit::cpus(&trimmed).map(cpus)),
             SettingKind::Pids => single(limit::pids(&trimmed).map(|number| number.to_string())),
+            SettingKind::Depth => single(limit::depth(&trimmed).map(|number| number.to_string())),
             SettingKind::Memory => single(limit::memory(&trimmed).map(|_| trimmed)),
             SettingKind::Size => single(limit::size(&trimmed).map(|_| trimmed)),
             SettingKind::Reference => single(limit::reference(&trimmed)),
@@ -235,6 +236,7 @@ mod tests {
             ("box.wait", "true", "true"),
             ("box.network", "none", "none"),
             ("carry.max_bytes", "0", "0"),
+            ("checkpoint.max_depth", " 7", "7"),
         ] {
             assert_eq!(set(name, value), Ok(vec![(None, text.to_owned())]), "{name}");
         }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use agentbox_ctl::config::limit;
 use agentbox_ctl::config::settings::KEYS;
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::paths::CONFIG_NAME;
 
-use super::file::Scope;
 use super::layers::{Layers, Row, Source};
-use crate::plan::create::Settings;
+use crate::checkpoint;
+use crate::plan::create::{Settings, Start};
 use crate::ui::one_line;
 
 /// What the command line and its environment give; `None`, or nothing in a list, leaves it to the layers.
@@ -19,6 +18,8 @@ pub struct Flags {
     pub name: Option<String>,
     /// Image reference.
     pub image: Option<String>,
+    /// Checkpoint, or `none`.
+    pub from: Option<String>,
     /// Whether to wait for the units.
     pub wait: Option<bool>,
     /// Memory limit in bytes.
@@ -44,7 +45,6 @@ pub struct Flags {
 /// # Errors
 /// Two volumes at one path, a setting that this version cannot do (2).
 pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
-    refuse_unsupported(layers)?;
     let text = |name: &str| layers.value(name).map(|row| row.text.clone());
     let switch =
         |flag: Option<bool>, name| flag.unwrap_or_else(|| text(name).is_some_and(|text| text == "true"));
@@ -56,6 +56,7 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
             .clone()
             .or_else(|| image_of(layers, docker))
             .unwrap_or_default(),
+        start: start(&flags, layers),
         warm: None,
         env: merged(&flags.env, layers, "box.env"),
         memory: pick(flags.memory, layers, "box.memory", limit::memory)?,
@@ -83,6 +84,20 @@ fn image_of(layers: &Layers, docker: bool) -> Option<String> {
         return Some(crate::image::DOCKER.to_owned());
     }
     Some(row.text.clone())
+}
+
+/// `--from`, then `--image`, then `box.from`. A `box.image` is what a box starts from where there is no checkpoint.
+fn start(flags: &Flags, layers: &Layers) -> Start {
+    let word = match (&flags.from, &flags.image) {
+        (Some(from), _) => Some(from.as_str()),
+        (None, Some(_)) => return Start::Image,
+        (None, None) => layers.value("box.from").map(|row| row.text.as_str()),
+    };
+    match word {
+        Some(checkpoint::NONE) => Start::Image,
+        Some(word) => Start::Checkpoint(word.to_owned()),
+        None => Start::Default,
+    }
 }
 
 /// The flag's value, or the layers'.
@@ -149,34 +164,11 @@ fn volumes(flags: &Flags, layers: &Layers) -> Result<Vec<(String, String)>, Fail
     Ok(all)
 }
 
-/// Settings that are right, and that no box of this version can have.
-fn refuse_unsupported(layers: &Layers) -> Result<(), Failure> {
-    for (name, cannot) in [("box.from", "this version cannot make a box from a checkpoint")] {
-        let Some(row) = layers.value(name).filter(|row| row.text != "false") else {
-            continue;
-        };
-        let hint = match &row.source {
-            Source::File { scope, .. } => {
-                let global = if *scope == Scope::Global { "--global " } else { "" };
-                format!("agentbox config unset {global}{name}")
-            }
-            _ => format!("remove {name} from {CONFIG_NAME}"),
-        };
-        return Err(Failure::usage(cannot)
-            .cause(format!(
-                "{name} is {} in {}",
-                one_line(&row.text),
-                place(row, layers)
-            ))
-            .hint(hint));
-    }
-    Ok(())
-}
-
 /// Where single values come from that no flag gives and that are not built in.
 fn places(flags: &Flags, layers: &Layers) -> BTreeMap<&'static str, String> {
     let is_given = |name: &str| match name {
         "box.image" => flags.image.is_some(),
+        "box.from" => flags.from.is_some(),
         "box.memory" => flags.memory.is_some(),
         "box.cpus" => flags.nano_cpus.is_some(),
         "box.pids" => flags.pids.is_some(),
@@ -262,6 +254,26 @@ mod tests {
     }
 
     #[test]
+    fn a_checkpoint_comes_before_an_image_but_for_the_flag_s() {
+        let start = |from: Option<&str>, image: Option<&str>, defaults: &str| {
+            let flags = Flags {
+                from: from.map(str::to_owned),
+                image: image.map(str::to_owned),
+                ..Flags::default()
+            };
+            resolve(flags, &layers(defaults, "", "")).unwrap().start
+        };
+        let named = |name: &str| Start::Checkpoint(name.to_owned());
+        assert_eq!(start(None, None, ""), Start::Default);
+        assert_eq!(start(None, None, "box: {image: i}"), Start::Default);
+        assert_eq!(start(None, None, "box: {from: a, image: i}"), named("a"));
+        assert_eq!(start(None, Some("i"), "box: {from: a}"), Start::Image);
+        assert_eq!(start(Some("b"), None, "box: {from: a}"), named("b"));
+        assert_eq!(start(Some("none"), None, "box: {from: a}"), Start::Image);
+        assert_eq!(start(None, None, "box: {from: none}"), Start::Image);
+    }
+
+    #[test]
     fn what_cannot_be_done_names_its_place() {
         let failure = |defaults: &str, global: &str| {
             resolve(
@@ -274,11 +286,6 @@ mod tests {
             .unwrap_err()
             .render()
         };
-        insta::assert_snapshot!(failure("", "box: {from: warm}"), @r"
-error: this version cannot make a box from a checkpoint
-  caused by: box.from is warm in ~/.config/agentbox/config.yaml:1
-hint: agentbox config unset --global box.from
-");
         insta::assert_snapshot!(failure("box: {volumes: {theirs: /x}}", ""), @r"
 error: volumes mine (--volume) and theirs (agentbox.yaml:1) are both mounted at /x
 hint: give --volume theirs:ANOTHER-PATH

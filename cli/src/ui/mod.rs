@@ -21,7 +21,7 @@ use serde::Serialize;
 pub use self::meter::Meter;
 use self::progress::Progress;
 pub use self::progress::Step;
-pub use self::size::{count, files_and_bytes, size};
+pub use self::size::{count, duration, files_and_bytes, size};
 pub use self::style::{ColorChoice, Style};
 use crate::commands::GlobalArguments;
 use crate::interrupt::{Interrupt, Stopped};

@@ -1,5 +1,7 @@
 //! Sizes and counts as a person reads them: one form for the whole program.
 
+use agentbox_ctl::time::Timestamp;
+
 /// A size in powers of 1024: `4 GiB` where it is a round number of a unit, else with one decimal.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -32,6 +34,17 @@ pub fn count(number: u64) -> String {
 pub fn files_and_bytes(files: u64, bytes: u64) -> String {
     let noun = if files == 1 { "file" } else { "files" };
     format!("{} {noun}, {}", count(files), size(bytes))
+}
+
+/// The time between two points, in one unit: `12s`, `5m`, `2h`, `3d`.
+pub fn duration(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_millis().saturating_sub(then.as_millis()) / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }
 
 #[cfg(test)]

@@ -75,7 +75,12 @@ pub(super) struct SeedArguments {
 pub(super) fn seed(arguments: &SeedArguments, context: &super::Context) -> Result<(), Failure> {
     // Modes are those of the stream.
     umask(Mode::empty());
-    let history = seed::receive(std::io::stdin().lock(), &arguments.workspace)?;
+    let history = seed::receive(
+        &mut std::io::stdin().lock(),
+        &arguments.workspace,
+        Path::new(paths::SEEDED),
+        &mut std::io::stdout(),
+    )?;
     context.output.line(match history {
         History::Whole => SEEDED,
         History::LeftOut => SEEDED_WITHOUT_HISTORY,

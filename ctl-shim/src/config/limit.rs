@@ -15,6 +15,8 @@ const MOST_PIDS: i64 = 4_194_304;
 pub const LONGEST_VOLUME_NAME: usize = 64;
 /// Numbers that a limit of processes and threads can have.
 pub const PIDS: RangeInclusive<i64> = LEAST_PIDS..=MOST_PIDS;
+/// Numbers of checkpoints that may lie upon each other: an engine takes some 120 layers, and images bring their own.
+pub const DEPTH: RangeInclusive<i64> = 0..=50;
 /// Numbers of CPUs.
 pub const CPUS: RangeInclusive<f64> = 0.01..=8192.0;
 
@@ -86,6 +88,17 @@ pub fn pids(text: &str) -> Result<i64, String> {
         return Err(format!("the limit is from {LEAST_PIDS} to {MOST_PIDS}"));
     }
     Ok(number)
+}
+
+/// Number of checkpoints that may lie upon each other; 0 flattens each.
+///
+/// # Errors
+/// Text for the person who wrote it.
+pub fn depth(text: &str) -> Result<i64, String> {
+    match text.trim().parse() {
+        Ok(number) if DEPTH.contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is no number from 0 to {}", DEPTH.end())),
+    }
 }
 
 /// A named volume and where it is mounted: `NAME:PATH`.
@@ -233,6 +246,8 @@ mod tests {
         for wrong in ["0", "-1", "x", "nan", "inf"] {
             assert!(cpus(wrong).is_err(), "{wrong}");
         }
+        assert_eq!((depth("0"), depth(" 50")), (Ok(0), Ok(50)));
+        assert!(depth("51").is_err() && depth("-1").is_err() && depth("x").is_err());
         for wrong in ["0", "-1", "15", "1.5"] {
             assert!(pids(wrong).is_err(), "{wrong}");
         }

@@ -35,6 +35,8 @@ pub enum SettingKind {
     Cpus,
     /// A limit of processes and threads.
     Pids,
+    /// A number of layers of checkpoints.
+    Depth,
     /// `true` or `false`.
     Boolean,
     /// `none`, or a network's name.
@@ -73,12 +75,13 @@ pub struct Entry {
 }
 
 /// The sections, each with what it is for.
-pub(super) const SECTIONS: [(&str, &str); 2] = [
+pub(super) const SECTIONS: [(&str, &str); 3] = [
     (
         "box",
         "What a box is made with; the keys are those of `agentbox create`'s flags.",
     ),
     ("carry", "Limits of `carry`."),
+    ("checkpoint", "How checkpoints are made."),
 ];
 
 /// Every setting, those of a section together.
@@ -154,6 +157,12 @@ pub const KEYS: &[SettingKey] = &[
         kind: SettingKind::Size,
         built_in: Some("100m"),
         description: "Most that all carried files may take together. Default: 100m.",
+    },
+    SettingKey {
+        name: "checkpoint.max_depth",
+        kind: SettingKind::Depth,
+        built_in: Some("3"),
+        description: "How many checkpoints may lie upon each other until they are flattened into one. Default: 3.",
     },
 ];
 

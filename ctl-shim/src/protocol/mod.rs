@@ -18,6 +18,7 @@
 pub mod frame;
 pub mod message;
 pub mod seed;
+pub mod seed_answer;
 pub mod session;
 
 /// Version of the protocol. Host and box may differ by one.

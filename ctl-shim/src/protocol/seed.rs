@@ -1,17 +1,28 @@
 //! How a project flows into a new box: one stream on the stdin of its PID 1, written by the host before any unit runs.
 //!
 //! ```text
-//! stream    = MAGIC record… END
+//! stream    = MAGIC [questions] record… END
+//! questions = WARM (DIRECTORY | LINK | OFFER | KEEP | ASK)… ASKED
 //! DIRECTORY = mode: u32, path
 //! FILE      = mode: u32, seconds: u64, nanoseconds: u32, path, content
 //! LINK      = path, target
 //! PACK      = path of a git directory, content: what `git pack-objects --stdout` writes
+//! OFFER     = mode: u32, seconds: u64, nanoseconds: u32, size: u64, path
+//! KEEP      = path
+//! ASK       = path of a git directory, content: ids of objects, one a line
 //! path      = length: u16, bytes          relative to the workspace
 //! content   = (length: u32, bytes)… 0: u32
 //! ```
 //!
 //! Numbers are big-endian. Content comes in pieces of its own length, so a file that changes while it is read, and a
 //! pack whose size nobody knows in advance, need no copy. The explicit end tells a whole stream from one that was cut.
+//!
+//! A box that starts from a checkpoint has most of it already, so it is asked first what it needs. The questions are the
+//! project's whole listing: each regular file is an OFFER, each path that came another way or comes in any case is a
+//! KEEP, and what the box has that is neither, and that a host sent once or git there tracks, goes away. Directories and
+//! links are made at once. An ASK is about objects of a repository: does the box have them all, with everything that
+//! they reach? Each git directory that comes is in at least one, and is emptied but for its objects once all is asked.
+//! After ASKED the box says which OFFERs and ASKs it needs, in their order ([`super::seed_answer`]), and only those come.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -29,6 +40,11 @@ const DIRECTORY: u8 = 1;
 const FILE: u8 = 2;
 const LINK: u8 = 3;
 const PACK: u8 = 4;
+const WARM: u8 = 5;
+const OFFER: u8 = 6;
+const KEEP: u8 = 7;
+const ASK: u8 = 8;
+const ASKED: u8 = 9;
 
 /// What a record says before its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +77,31 @@ pub enum Record {
         /// The repository's git directory, relative to the workspace.
         path: Vec<u8>,
     },
+    /// Questions come first: the workspace has been worked in.
+    Warm,
+    /// A regular file that the project has, which comes later where the box needs it.
+    Offer {
+        /// Where, relative to the workspace.
+        path: Vec<u8>,
+        /// Permission bits.
+        mode: u32,
+        /// When it was changed last.
+        modified: Modified,
+        /// Bytes.
+        size: u64,
+    },
+    /// A path that the project has and that is no question.
+    Keep {
+        /// Where, relative to the workspace.
+        path: Vec<u8>,
+    },
+    /// A repository that comes; ids of objects that it may have already follow as content, one a line.
+    Ask {
+        /// The repository's git directory, relative to the workspace.
+        path: Vec<u8>,
+    },
+    /// The last question was asked.
+    Asked,
     /// Nothing comes after it.
     End,
 }
@@ -106,26 +147,48 @@ impl<W: Write> Encoder<W> {
                 self.path(path)
             }
             Record::File { path, mode, modified } => {
-                self.output.write_all(&[FILE])?;
-                self.output.write_all(&mode.to_be_bytes())?;
-                self.output.write_all(&modified.seconds.to_be_bytes())?;
-                self.output.write_all(&modified.nanoseconds.to_be_bytes())?;
+                self.attributes(FILE, *mode, *modified)?;
                 self.path(path)
             }
             Record::Link { path, target } => {
-                self.output.write_all(&[LINK])?;
-                self.path(path)?;
+                self.of_path(LINK, path)?;
                 self.path(target)
             }
-            Record::Pack { path } => {
-                self.output.write_all(&[PACK])?;
+            Record::Pack { path } => self.of_path(PACK, path),
+            Record::Warm => self.output.write_all(&[WARM]),
+            Record::Offer {
+                path,
+                mode,
+                modified,
+                size,
+            } => {
+                self.attributes(OFFER, *mode, *modified)?;
+                self.output.write_all(&size.to_be_bytes())?;
                 self.path(path)
             }
-            Record::End => {
-                self.output.write_all(&[END])?;
-                self.output.flush()
-            }
+            Record::Keep { path } => self.of_path(KEEP, path),
+            Record::Ask { path } => self.of_path(ASK, path),
+            Record::Asked => self.last(ASKED),
+            Record::End => self.last(END),
         }
+    }
+
+    fn of_path(&mut self, kind: u8, path: &[u8]) -> io::Result<()> {
+        self.output.write_all(&[kind])?;
+        self.path(path)
+    }
+
+    fn attributes(&mut self, kind: u8, mode: u32, modified: Modified) -> io::Result<()> {
+        self.output.write_all(&[kind])?;
+        self.output.write_all(&mode.to_be_bytes())?;
+        self.output.write_all(&modified.seconds.to_be_bytes())?;
+        self.output.write_all(&modified.nanoseconds.to_be_bytes())
+    }
+
+    /// The other side acts only now, so nothing may stay behind.
+    fn last(&mut self, kind: u8) -> io::Result<()> {
+        self.output.write_all(&[kind])?;
+        self.output.flush()
     }
 
     /// Writes content to its end; gives its length in bytes.
@@ -198,10 +261,7 @@ impl<R: Read> Decoder<R> {
             },
             FILE => Record::File {
                 mode: u32::from_be_bytes(self.bytes()?),
-                modified: Modified {
-                    seconds: u64::from_be_bytes(self.bytes()?),
-                    nanoseconds: u32::from_be_bytes(self.bytes()?),
-                },
+                modified: self.modified()?,
                 path: self.path()?,
             },
             LINK => Record::Link {
@@ -209,6 +269,16 @@ impl<R: Read> Decoder<R> {
                 target: self.text()?,
             },
             PACK => Record::Pack { path: self.path()? },
+            WARM => Record::Warm,
+            OFFER => Record::Offer {
+                mode: u32::from_be_bytes(self.bytes()?),
+                modified: self.modified()?,
+                size: u64::from_be_bytes(self.bytes()?),
+                path: self.path()?,
+            },
+            KEEP => Record::Keep { path: self.path()? },
+            ASK => Record::Ask { path: self.path()? },
+            ASKED => Record::Asked,
             _ => return Err(invalid("the stream has a record of no known kind")),
         })
     }
@@ -233,6 +303,13 @@ impl<R: Read> Decoder<R> {
         Ok(bytes)
     }
 
+    fn modified(&mut self) -> io::Result<Modified> {
+        Ok(Modified {
+            seconds: u64::from_be_bytes(self.bytes()?),
+            nanoseconds: u32::from_be_bytes(self.bytes()?),
+        })
+    }
+
     fn text(&mut self) -> io::Result<Vec<u8>> {
         let mut text = vec![0; usize::from(u16::from_be_bytes(self.bytes()?))];
         self.input.read_exact(&mut text)?;
@@ -241,12 +318,17 @@ impl<R: Read> Decoder<R> {
 
     fn path(&mut self) -> io::Result<Vec<u8>> {
         let path = self.text()?;
-        let leads_elsewhere = |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.contains(&0);
-        if path.split(|byte| *byte == b'/').any(leads_elsewhere) {
+        if leads_elsewhere(&path) {
             return Err(invalid("the stream has a path that leads elsewhere"));
         }
         Ok(path)
     }
+}
+
+/// Whether a path is none that lies below the workspace: absolute, or with `.`, `..` or nothing between two slashes.
+pub fn leads_elsewhere(path: &[u8]) -> bool {
+    let is_odd = |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.contains(&0);
+    path.split(|byte| *byte == b'/').any(is_odd)
 }
 
 fn invalid(what: &str) -> io::Error {
@@ -260,7 +342,10 @@ mod tests {
     use super::*;
 
     fn has_content(record: &Record) -> bool {
-        matches!(record, Record::File { .. } | Record::Pack { .. })
+        matches!(
+            record,
+            Record::File { .. } | Record::Pack { .. } | Record::Ask { .. }
+        )
     }
 
     fn decode(stream: &[u8]) -> io::Result<Vec<(Record, Vec<u8>)>> {
@@ -299,6 +384,22 @@ mod tests {
             ),
             (path(), content()).prop_map(|(path, target)| (Record::Link { path, target }, Vec::new())),
             (path(), content()).prop_map(|(path, content)| (Record::Pack { path }, content)),
+            (path(), any::<u32>(), any::<u64>(), any::<u32>(), any::<u64>()).prop_map(
+                |(path, mode, seconds, nanoseconds, size)| {
+                    let modified = Modified { seconds, nanoseconds };
+                    let offer = Record::Offer {
+                        path,
+                        mode,
+                        modified,
+                        size,
+                    };
+                    (offer, Vec::new())
+                }
+            ),
+            path().prop_map(|path| (Record::Keep { path }, Vec::new())),
+            (path(), content()).prop_map(|(path, content)| (Record::Ask { path }, content)),
+            Just((Record::Warm, Vec::new())),
+            Just((Record::Asked, Vec::new())),
         ]
     }
 

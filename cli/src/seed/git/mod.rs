@@ -13,6 +13,7 @@
 
 mod config;
 mod filters;
+mod known;
 mod pack;
 mod placed;
 mod plan;
@@ -28,9 +29,11 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::work::{BASE, SEED_RECORD};
 
 use self::filters::Stored;
+pub(super) use self::known::ask;
 use self::plan::EXCLUDE;
 pub(super) use self::plan::{Repository, commit};
 pub(super) use self::tree::{blob, write as write_tree};
+use super::questions::Known;
 use super::stream::{DIRECTORY_MODE, FILE_MODE, Sender, cannot_read};
 use crate::host_git::HostGit;
 
@@ -46,35 +49,17 @@ pub(super) enum Branch<'a> {
     Same,
 }
 
-/// Sends a repository with the work tree as it is now, below `target`. `skip` says which paths of the box are somebody
-/// else's to write; those of `placed` are in place already, and git is to ignore them.
+/// Sends the git directory, in which git is told to ignore the paths of `placed`, and the objects that are not `known`.
 ///
 /// # Errors
-/// A git that fails, a file that cannot be read, a stream that nobody reads any more.
-pub(super) fn write(
-    sender: &mut Sender<'_>,
-    repository: &Repository,
-    branch: Branch<'_>,
-    target: &Path,
-    placed: &HashSet<PathBuf>,
-    skip: &dyn Fn(&Path) -> bool,
-) -> Result<(), Failure> {
-    write_history(sender, repository, branch, target, placed)?;
-    let listed = Listing {
-        git: &repository.git,
-        root: &repository.root,
-        stored: Some(&repository.stored),
-    };
-    listed.write(sender, target, 0, skip)
-}
-
-/// Sends the git directory, in which git is told to ignore the paths of `placed`.
+/// A git that fails, a stream that nobody reads any more.
 pub(super) fn write_history(
     sender: &mut Sender<'_>,
     repository: &Repository,
     branch: Branch<'_>,
     target: &Path,
     placed: &HashSet<PathBuf>,
+    known: &Known,
 ) -> Result<(), Failure> {
     let own = target.join(".git");
     for directory in [
@@ -139,7 +124,7 @@ pub(super) fn write_history(
             .map_err(|error| cannot_read(Path::new("index"), &error))?;
         small("index", &content)?;
     }
-    pack::write(sender, repository, &own)
+    pack::write(sender, repository, &own, known)
 }
 
 /// The text of `packed-refs`: the branch in use, the fresh one, the tags, and where the box forked.
@@ -183,6 +168,15 @@ pub(super) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
+    /// Those of a whole work tree.
+    pub(super) fn of_repository(repository: &'a Repository) -> Self {
+        Self {
+            git: &repository.git,
+            root: &repository.root,
+            stored: Some(&repository.stored),
+        }
+    }
+
     /// Those of a directory that may lie anywhere in a work tree.
     pub(super) fn of_directory(git: &'a HostGit, root: &'a Path) -> Self {
         Self {
@@ -258,10 +252,11 @@ fn cannot_list(error: &io::Error) -> Failure {
     Failure::failed("cannot read what git lists").because(error)
 }
 
-/// Sends a repository that lies in another one, or in a project without git.
+/// Sends a repository that lies in another one, or in a project without git; `skip` says which paths of the box are
+/// somebody else's to write.
 ///
 /// # Errors
-/// As [`write`].
+/// A git that fails, a file that cannot be read, a stream that nobody reads any more.
 pub(super) fn write_nested(
     sender: &mut Sender<'_>,
     root: &Path,
@@ -274,11 +269,27 @@ pub(super) fn write_nested(
         return Ok(());
     }
     let repository = Repository::of(root)?;
-    write_history(sender, &repository, Branch::Same, target, &HashSet::new())?;
-    let listing = Listing {
-        git: &repository.git,
-        root,
-        stored: Some(&repository.stored),
-    };
-    listing.write(sender, target, depth, skip)
+    if sender.questions.is_none() {
+        write_nested_history(sender, &repository, target, &Known::Nothing)?;
+        return Listing::of_repository(&repository).write(sender, target, depth, skip);
+    }
+    let asked = ask(sender, &repository, target, None)?;
+    Listing::of_repository(&repository).write(sender, target, depth, skip)?;
+    if let Some(questions) = &mut sender.questions {
+        questions.nested.push((repository, target.to_owned(), asked));
+    }
+    Ok(())
+}
+
+/// Sends the git directory of such a repository, on the branch that it is on here.
+///
+/// # Errors
+/// As [`write_history`].
+pub(super) fn write_nested_history(
+    sender: &mut Sender<'_>,
+    repository: &Repository,
+    target: &Path,
+    known: &Known,
+) -> Result<(), Failure> {
+    write_history(sender, repository, Branch::Same, target, &HashSet::new(), known)
 }

@@ -529,6 +529,8 @@ const DEFAULTS: &[(&str, bool)] = &[
     ("{memory: 4g}", false),
     ("{relay: {}}", false),
     ("{carry: {max_bytes: much}}", false),
+    ("{checkpoint: {max_depth: 0}}", true),
+    ("{checkpoint: {max_depth: 51}}", false),
     ("[]", false),
 ];
 

@@ -100,9 +100,14 @@ impl<'d, 's> Walker<'d, 's> {
         let text = match key.kind {
             SettingKind::Boolean => self.boolean(field).map(|value| value.to_string()),
             SettingKind::Cpus => self.number(field, limit::CPUS).map(|value| value.to_string()),
-            SettingKind::Pids => self
-                .whole_number(field, limit::PIDS)
-                .map(|value| value.to_string()),
+            SettingKind::Pids | SettingKind::Depth => {
+                let numbers = if key.kind == SettingKind::Pids {
+                    limit::PIDS
+                } else {
+                    limit::DEPTH
+                };
+                self.whole_number(field, numbers).map(|value| value.to_string())
+            }
             SettingKind::Reference => self.checked(field, limit::reference),
             SettingKind::Network => self.checked(field, limit::network),
             SettingKind::Memory => self.checked(field, |text| limit::memory(text).map(|_| text.to_owned())),

@@ -5,22 +5,27 @@
 //!                                                    └─ packs ─► git index-pack ─► /workspace/.git
 //! ```
 //!
+//! In a box that starts from a checkpoint, questions come first, and the answers go to stdout ([`warm`]).
+//!
 //! It runs once in the life of a box, before the supervisor: no unit ever sees half a project. Running as the box user
 //! spares a change of owner for each file, and keeps what an image may have put into the workspace from leading
 //! anywhere that the user may not write.
 
-use std::collections::HashSet;
+mod warm;
+
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
+use self::warm::Warm;
 use crate::failure::Failure;
-use crate::protocol::seed::{Decoder, Modified, Record};
+use crate::leftovers::is_directory;
+use crate::protocol::seed::{Decoder, Encoder, Modified, Record};
 
 /// Bytes that are read from the host at once.
 const BUFFER: usize = 256 * 1024;
@@ -38,20 +43,40 @@ pub enum History {
     LeftOut,
 }
 
-/// Reads a stream to its end and makes what it says below `workspace`, as far as the process's umask lets it.
+/// Reads a stream to its end and makes what it says below `workspace`, as far as the process's umask lets it. `list` is
+/// the file that tells what hosts have sent, and answers to questions go to `output`.
 ///
 /// # Errors
 /// A stream that ends early, a disk that is full, objects that git refuses.
-pub fn receive(input: impl Read, workspace: &Path) -> Result<History, Failure> {
-    let mut decoder = Decoder::new(BufReader::with_capacity(BUFFER, input)).map_err(broken)?;
+pub fn receive(
+    input: &mut dyn Read,
+    workspace: &Path,
+    list: &Path,
+    output: &mut dyn Write,
+) -> Result<History, Failure> {
+    let mut decoder = buffered(input).map_err(broken)?;
+    let mut record = decoder.record().map_err(broken)?;
+    let warm = (record == Record::Warm).then(|| Warm::new(workspace, list));
+    let cannot_list = |error: io::Error| cannot_write(list, &error);
+    let mut list = File::create(list)
+        .and_then(|file| Encoder::new(BufWriter::new(file)))
+        .map_err(cannot_list)?;
     let mut receiver = Receiver {
         workspace,
+        warm,
         closed: Vec::new(),
         packs: Vec::new(),
-        without_git: HashSet::new(),
+        without_git: Vec::new(),
     };
     loop {
-        let record = decoder.record().map_err(broken)?;
+        if let Some(noted) = warm::noted(&record) {
+            list.record(&noted).map_err(cannot_list)?;
+            if let (Some(warm), Record::File { path, .. } | Record::Keep { path }) =
+                (&mut receiver.warm, &noted)
+            {
+                warm.list(path);
+            }
+        }
         match record {
             Record::Directory { path, mode } => receiver.directory(&path, mode)?,
             Record::File { path, mode, modified } => {
@@ -63,24 +88,65 @@ pub fn receive(input: impl Read, workspace: &Path) -> Result<History, Failure> {
                 let path = receiver.path(&path);
                 receiver.pack(path, &mut decoder)?;
             }
-            Record::End => return receiver.finish(),
+            Record::End => {
+                list.record(&Record::End).map_err(cannot_list)?;
+                return receiver.finish();
+            }
+            question => receiver.question(question, &mut decoder, output)?,
         }
+        record = decoder.record().map_err(broken)?;
     }
+}
+
+/// What is read from: one kind, since each further one is more code in every box.
+type Input<'a> = Decoder<BufReader<&'a mut dyn Read>>;
+
+fn buffered(input: &mut dyn Read) -> io::Result<Input<'_>> {
+    Decoder::new(BufReader::with_capacity(BUFFER, input))
 }
 
 struct Receiver<'a> {
     workspace: &'a Path,
+    /// What there was, where that is a checkpoint's.
+    warm: Option<Warm<'a>>,
     /// Directories that their owner may not write, with the mode to give them last.
     closed: Vec<(PathBuf, u32)>,
     /// Each `git index-pack` under way, beside its git directory.
     packs: Vec<(PathBuf, Child)>,
     /// Git directories whose objects nobody could take.
-    without_git: HashSet<PathBuf>,
+    without_git: Vec<PathBuf>,
 }
 
 impl Receiver<'_> {
     fn path(&self, relative: &[u8]) -> PathBuf {
-        self.workspace.join(OsStr::from_bytes(relative))
+        path_of(self.workspace, relative)
+    }
+
+    /// Questions are for boxes that start from a checkpoint, and nothing to others.
+    fn question(
+        &mut self,
+        question: Record,
+        decoder: &mut Input<'_>,
+        output: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let Some(warm) = &mut self.warm else {
+            return Err(Failure::failed("a question came to a box that is new"));
+        };
+        match question {
+            Record::Offer {
+                path,
+                mode,
+                modified,
+                size,
+            } => warm.offer(&path, mode, modified, size),
+            Record::Ask { path } => warm.ask(path, decoder)?,
+            Record::Asked => {
+                warm::answer(&warm.answers, output)?;
+                warm.clear()?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn directory(&mut self, relative: &[u8], mode: u32) -> Result<(), Failure> {
@@ -89,9 +155,15 @@ impl Receiver<'_> {
         let make = || DirBuilder::new().mode(mode | WRITABLE).create(&path);
         let made = match make() {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                // A mount point, or something of the image's.
+                // A mount point, or something of the image's or the checkpoint's.
                 match fs::symlink_metadata(&path) {
-                    Ok(metadata) if metadata.is_dir() => Ok(()),
+                    Ok(metadata) if metadata.is_dir() => {
+                        if metadata.permissions().mode() & PERMISSIONS != mode | WRITABLE {
+                            // It stays as it is where it is somebody else's.
+                            let _ = fs::set_permissions(&path, Permissions::from_mode(mode | WRITABLE));
+                        }
+                        Ok(())
+                    }
                     _ => fs::remove_file(&path).and_then(|()| make()),
                 }
             }
@@ -104,19 +176,19 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    fn file<R: Read>(
+    fn file(
         &self,
         path: &Path,
         mode: u32,
         modified: Modified,
-        decoder: &mut Decoder<R>,
+        decoder: &mut Input<'_>,
     ) -> Result<(), Failure> {
         let cannot_write = |error: io::Error| cannot_write(path, &error);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(mode & PERMISSIONS);
         let mut file = match options.open(path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                fs::remove_file(path).map_err(cannot_write)?;
+                remove(path).map_err(cannot_write)?;
                 options.open(path)
             }
             result => result,
@@ -136,15 +208,16 @@ impl Receiver<'_> {
         let path = self.path(relative);
         let target = OsStr::from_bytes(target);
         match symlink(target, &path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                fs::remove_file(&path).and_then(|()| symlink(target, &path))
-            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match fs::read_link(&path) {
+                Ok(there) if there == target => Ok(()),
+                _ => remove(&path).and_then(|()| symlink(target, &path)),
+            },
             result => result,
         }
         .map_err(|error| cannot_write(&path, &error))
     }
 
-    fn pack<R: Read>(&mut self, git_directory: PathBuf, decoder: &mut Decoder<R>) -> Result<(), Failure> {
+    fn pack(&mut self, git_directory: PathBuf, decoder: &mut Input<'_>) -> Result<(), Failure> {
         let mut child = Command::new("git")
             .arg("--git-dir")
             .arg(&git_directory)
@@ -159,31 +232,18 @@ impl Receiver<'_> {
         {
             return Err(Failure::failed("cannot run git").because(error));
         }
-        let mut pipe = child.as_mut().ok().and_then(|child| child.stdin.take());
-        loop {
-            let piece = decoder.piece().map_err(broken)?;
-            if piece.is_empty() {
-                break;
-            }
-            // A git that has ended tells why when it is waited for.
-            if let Some(open) = &mut pipe
-                && open.write_all(piece).is_err()
-            {
-                pipe = None;
-            }
-        }
-        drop(pipe);
+        let pipe = child.as_mut().ok().and_then(|child| child.stdin.take());
+        feed(decoder, pipe)?;
         match child {
             Ok(child) => self.packs.push((git_directory, child)),
-            Err(_) => {
-                self.without_git.insert(git_directory);
-            }
+            Err(_) => self.without_git.push(git_directory),
         }
         Ok(())
     }
 
     /// Waits for every git, then closes what was kept open for writing.
     fn finish(mut self) -> Result<History, Failure> {
+        let has_own_files = self.warm.as_ref().is_some_and(Warm::has_own_files);
         for (path, child) in self.packs.drain(..) {
             let result = child
                 .wait_with_output()
@@ -197,6 +257,9 @@ impl Receiver<'_> {
         for path in &self.without_git {
             fs::remove_dir_all(path).map_err(|error| cannot_write(path, &error))?;
         }
+        if has_own_files && let Some(warm) = &self.warm {
+            warm.record();
+        }
         for (path, mode) in self.closed.iter().rev() {
             fs::set_permissions(path, Permissions::from_mode(*mode))
                 .map_err(|error| cannot_write(path, &error))?;
@@ -206,6 +269,37 @@ impl Receiver<'_> {
         } else {
             History::LeftOut
         })
+    }
+}
+
+fn path_of(workspace: &Path, relative: &[u8]) -> PathBuf {
+    workspace.join(OsStr::from_bytes(relative))
+}
+
+/// Removes whatever lies there, a directory with everything in it; what a link leads to stays.
+fn remove(path: &Path) -> io::Result<()> {
+    if is_directory(path) {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+/// Reads content to its end and gives it to a git, which may not want it: why, it tells when it is waited for. Gives
+/// the length in bytes.
+fn feed(decoder: &mut Input<'_>, mut pipe: Option<ChildStdin>) -> Result<usize, Failure> {
+    let mut length = 0;
+    loop {
+        let piece = decoder.piece().map_err(broken)?;
+        if piece.is_empty() {
+            return Ok(length);
+        }
+        length += piece.len();
+        if let Some(open) = &mut pipe
+            && open.write_all(piece).is_err()
+        {
+            pipe = None;
+        }
     }
 }
 
@@ -229,7 +323,6 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::seed::Encoder;
 
     fn seeded(records: &[(Record, &[u8])], end: bool) -> (tempfile::TempDir, Result<History, Failure>) {
         let mut stream = Vec::new();
@@ -246,7 +339,8 @@ mod tests {
         let workspace = tempfile::tempdir().unwrap();
         fs::write(workspace.path().join("there"), "of the image").unwrap();
         symlink("/nonexistent", workspace.path().join("dangling")).unwrap();
-        let result = receive(stream.as_slice(), workspace.path());
+        let list = workspace.path().join("list");
+        let result = receive(&mut stream.as_slice(), workspace.path(), &list, &mut io::sink());
         (workspace, result)
     }
 

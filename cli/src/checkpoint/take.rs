@@ -1,0 +1,190 @@
+//! Taking a checkpoint.
+//!
+//! ```text
+//! running: commit; the engine freezes the box meanwhile ─┐
+//! paused, stopped: commit ───────────────────────────────┼─► image, unnamed ─► tag ─► default tag ─► former one away
+//! too many layers, or --merged: flatten ─────────────────┘      └── removed on a failure or a signal
+//! ```
+//!
+//! The image appears whole or not at all, and is a checkpoint from the moment it has its tag. What a kill leaves before
+//! that is an unnamed image that carries its maker; `prune` removes it once the maker is gone.
+
+use std::time::{Duration, Instant};
+
+use agentbox_ctl::failure::Failure;
+
+use super::catalog::{Catalog, Checkpoint};
+use super::flatten::flatten;
+use super::reference::{self, Key};
+use super::still::remove_image;
+use super::survey::{Survey, survey};
+use crate::boxes::{BoxInfo, BoxState, name};
+use crate::context::Context;
+use crate::docker::Docker;
+use crate::interrupt::{Interrupt, Stopped};
+use crate::lifecycle;
+
+/// Layers that an image may have for one more to go on top: engines refuse containers with some 125.
+const MOST_LAYERS: usize = 110;
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Name; `None` takes one from the box.
+    pub name: Option<String>,
+    /// Whether the name may be another one's, which loses it.
+    pub replace: bool,
+    /// Whether it has no layers beneath it, whatever the depth.
+    pub merged: bool,
+    /// How many layers may lie upon each other before they are flattened.
+    pub max_depth: usize,
+    /// Whether the box is stopped first.
+    pub stop: bool,
+    /// Whether it becomes the project's default.
+    pub set_default: bool,
+}
+
+/// A checkpoint that was taken.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// What the box did while its files were read.
+    pub state: BoxState,
+    /// How long it was frozen, where it ran.
+    pub paused: Option<Duration>,
+}
+
+/// Takes a checkpoint of a box.
+///
+/// # Errors
+/// A name that is no name (2) or is taken, a box that is dead, those of the engine, a signal. Nothing of it is left
+/// then, and the box is as it was, but for `stop`.
+pub async fn take(
+    context: &Context,
+    docker: &Docker,
+    info: &BoxInfo,
+    wanted: &Wanted,
+    interrupt: &mut Interrupt,
+) -> Result<Taken, Stopped> {
+    if let Some(name) = &wanted.name {
+        reference::check(name)?;
+    }
+    if info.state == BoxState::Dead {
+        return Err(lifecycle::dead(info).into());
+    }
+    let key = Key::of(&info.project, &info.host);
+    let looking = async { tokio::try_join!(Catalog::load(docker), survey(docker, info)) };
+    let (catalog, survey) = interrupt.guard(looking).await?;
+    choose_name(&catalog, &key, info, wanted)?;
+    let mut state = info.state;
+    if wanted.stop {
+        interrupt.guard(lifecycle::stop(context, docker, info)).await?;
+        state = BoxState::Stopped;
+    }
+    let mut record = survey.record.clone();
+    record.name = choose_name(&catalog, &key, info, wanted)?;
+    let runs = state == BoxState::Running;
+    let is_deep = survey.depth + 1 > wanted.max_depth || survey.image.layers >= MOST_LAYERS;
+    let flat = wanted.merged || is_deep;
+    record.depth = if flat { 0 } else { survey.depth + 1 };
+    let (image, paused) = if flat {
+        let flat = flatten(context, docker, info, runs, &survey, &record.labels(), interrupt).await?;
+        (flat.image, flat.paused)
+    } else {
+        let step = context
+            .ui
+            .step(&format!("taking a checkpoint of box `{}`", info.name));
+        let begun = Instant::now();
+        let image = commit(context, docker, info, &survey, &record.labels(), interrupt).await?;
+        drop(step);
+        (image, runs.then(|| begun.elapsed()))
+    };
+    match name_it(docker, info, &key, &image, record.name, wanted).await {
+        Ok(checkpoint) => Ok(Taken {
+            checkpoint,
+            state,
+            paused,
+        }),
+        Err(failure) => {
+            remove_image(context, docker, &image).await;
+            Err(failure.into())
+        }
+    }
+}
+
+/// Commits, to the end: the engine would go on, and nobody would know what it made.
+async fn commit(
+    context: &Context,
+    docker: &Docker,
+    info: &BoxInfo,
+    survey: &Survey,
+    labels: &std::collections::HashMap<String, String>,
+    interrupt: &mut Interrupt,
+) -> Result<String, Stopped> {
+    let mut committing = std::pin::pin!(docker.commit_frozen(&info.container_id, &survey.image, labels));
+    tokio::select! {
+        image = &mut committing => return Ok(image?),
+        _ = interrupt.received() => {}
+    }
+    context
+        .ui
+        .status("interrupted: waiting for the engine, which cannot be told to end a commit");
+    if let Ok(image) = committing.await {
+        remove_image(context, docker, &image).await;
+    }
+    Err(Stopped::Interrupted)
+}
+
+/// The name to take, as things are now.
+fn choose_name(catalog: &Catalog, key: &Key, info: &BoxInfo, wanted: &Wanted) -> Result<String, Failure> {
+    let is_taken = |name: &str| catalog.named(key, name).is_some();
+    match &wanted.name {
+        Some(name) if is_taken(name) && !wanted.replace => Err(Failure::failed(format!(
+            "there is a checkpoint `{name}` already"
+        ))
+        .hint(format!(
+            "agentbox checkpoint create --name {name} --replace, or --name with another one"
+        ))),
+        Some(name) => Ok(name.clone()),
+        None => Ok(name::first_free(&info.name, |name| {
+            name == reference::NONE || is_taken(name)
+        })),
+    }
+}
+
+/// Makes an image that is whole a checkpoint, and what had its name before none any more.
+async fn name_it(
+    docker: &Docker,
+    info: &BoxInfo,
+    key: &Key,
+    image: &str,
+    name: String,
+    wanted: &Wanted,
+) -> Result<Checkpoint, Failure> {
+    // Somebody may have taken the name meanwhile.
+    let before = Catalog::load(docker).await?;
+    let name = match &wanted.name {
+        None if before.named(key, &name).is_none() => name,
+        _ => choose_name(&before, key, info, wanted)?,
+    };
+    let former = before.named(key, &name).map(|former| former.id.clone());
+    docker.tag_image(image, &key.repository(), &name).await?;
+    // What new boxes start from is the name, not what had it once.
+    let was_default = before.named(key, &name).is_some_and(|former| former.is_default);
+    if wanted.set_default || was_default {
+        let (repository, tag) = key.default_parts();
+        docker.tag_image(image, &repository, tag).await?;
+    }
+    let after = Catalog::load(docker).await?;
+    if let Some(former) = former.filter(|id| id != image)
+        && !after.checkpoints.iter().any(|checkpoint| checkpoint.id == former)
+    {
+        // Boxes or checkpoints that were made from it keep it; `prune` removes it after them.
+        let _ = docker.remove_image(&former).await;
+    }
+    after
+        .named(key, &name)
+        .cloned()
+        .ok_or_else(|| Failure::failed(format!("checkpoint `{name}` is gone already")))
+}

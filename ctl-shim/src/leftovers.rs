@@ -1,0 +1,73 @@
+//! What a checkpoint holds and nobody wants in a new box: temporary files, logs of units, package lists, what was typed.
+//!
+//! It runs as root before anything else does. Nothing that a link leads to is touched, and nothing of another mount;
+//! what cannot be removed stays.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::paths;
+
+/// Clears them; `home` is the box user's.
+pub fn clear(home: &str) {
+    for directory in paths::NEVER_WARM {
+        // The same only where no part of it is a link.
+        if fs::canonicalize(directory).is_ok_and(|real| real == Path::new(directory)) {
+            empty(Path::new(directory));
+        }
+    }
+    let homes = fs::read_dir("/home").into_iter().flatten().flatten();
+    let homes = homes.map(|entry| entry.path());
+    for home in homes.chain([PathBuf::from("/root"), PathBuf::from(home)]) {
+        if is_directory(&home) {
+            for name in paths::HISTORIES {
+                let _ = fs::remove_file(home.join(name));
+            }
+        }
+    }
+}
+
+/// Removes what lies in a directory.
+fn empty(directory: &Path) {
+    let device = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.dev()).ok();
+    let own = device(directory);
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if device(&path) != own {
+            continue;
+        }
+        if is_directory(&path) {
+            empty(&path);
+            let _ = fs::remove_dir(path);
+        } else {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Whether a directory lies there, and no link to one.
+pub fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn what_links_lead_to_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let (cleared, kept) = (directory.path().join("cleared"), directory.path().join("kept"));
+        fs::create_dir_all(cleared.join("a/b")).unwrap();
+        fs::create_dir(&kept).unwrap();
+        fs::write(cleared.join("a/b/file"), "").unwrap();
+        fs::write(kept.join("file"), "").unwrap();
+        symlink(&kept, cleared.join("a/link")).unwrap();
+        empty(&cleared);
+        assert_eq!(fs::read_dir(&cleared).unwrap().count(), 0);
+        assert!(kept.join("file").exists());
+    }
+}

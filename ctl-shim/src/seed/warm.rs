@@ -1,0 +1,310 @@
+//! A workspace that has been worked in: what of the project it has already, and what of it has to go.
+//!
+//! ```text
+//! list of what hosts sent ─┐        OFFER ─► lstat ──────┐
+//! git ls-files ────────────┼─ known ◄─ KEEP              ├─► answers
+//!                          │        ASK ───► rev-list ───┘
+//!                          └─ known, but not listed by the host any more ─► removed
+//! ```
+//!
+//! Directories and links of the listing are in place before what lies in them is asked about, so no question is
+//! answered by what a link leads to; and what goes away is reached through directories alone.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::{Input, PERMISSIONS, broken, buffered, cannot_write, feed, path_of, remove};
+use crate::failure::Failure;
+use crate::leftovers::is_directory;
+use crate::protocol::seed::{Modified, Record, leads_elsewhere};
+use crate::protocol::seed_answer::Runs;
+use crate::work::{self, SEED_RECORD};
+
+/// What is known of a path.
+#[derive(Default)]
+struct Known {
+    /// With which time a host sent it last.
+    sent: Option<Modified>,
+    /// The host has it now.
+    is_listed: bool,
+}
+
+/// A repository that comes.
+struct Repository {
+    /// Its git directory, relative to the workspace.
+    path: Vec<u8>,
+    /// Its objects can be trusted to be all that git finds.
+    is_whole: bool,
+    /// It has what one question was about; the ones that follow are about less.
+    has: bool,
+    /// Lists what it tracked.
+    tracked: Option<Child>,
+}
+
+pub(super) struct Warm<'a> {
+    workspace: &'a Path,
+    known: HashMap<Vec<u8>, Known>,
+    repositories: Vec<Repository>,
+    pub(super) answers: Runs,
+}
+
+impl<'a> Warm<'a> {
+    /// `list` is what hosts have sent so far; where it is missing or cut, less is known.
+    pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
+        let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
+        if let Ok(mut list) = File::open(list)
+            && let Ok(mut decoder) = buffered(&mut list)
+        {
+            while let Ok(record) = decoder.record() {
+                let (path, sent) = match record {
+                    Record::File { path, modified, .. } => (path, Some(modified)),
+                    Record::Keep { path } => (path, None),
+                    _ => break,
+                };
+                known.entry(path).or_default().sent = sent;
+            }
+        }
+        Self {
+            workspace,
+            known,
+            repositories: Vec::new(),
+            answers: Runs::default(),
+        }
+    }
+
+    /// The host has this path.
+    pub(super) fn list(&mut self, path: &[u8]) {
+        match self.known.get_mut(path) {
+            Some(known) => known.is_listed = true,
+            None => {
+                let known = Known {
+                    sent: None,
+                    is_listed: true,
+                };
+                self.known.insert(path.to_vec(), known);
+            }
+        }
+    }
+
+    /// Answers whether a file is needed: git's own rule, with the permissions. What went through an image has whole
+    /// seconds, so there the time counts with which it was sent.
+    pub(super) fn offer(&mut self, path: &[u8], mode: u32, modified: Modified, size: u64) {
+        let sent = self.known.get(path).and_then(|known| known.sent);
+        let is_same = fs::symlink_metadata(path_of(self.workspace, path)).is_ok_and(|metadata| {
+            let nanoseconds = metadata.mtime_nsec().unsigned_abs();
+            metadata.is_file()
+                && metadata.len() == size
+                && metadata.mode() & 0o7777 == mode & PERMISSIONS
+                && metadata.mtime() == modified.seconds.cast_signed()
+                && (nanoseconds == u64::from(modified.nanoseconds)
+                    || (nanoseconds == 0 && sent == Some(modified)))
+        });
+        self.answers.push(!is_same);
+    }
+
+    /// Answers whether objects are needed: those of the content and everything that they reach. As a fetch does it, what
+    /// a reference of the repository reaches is taken for there.
+    pub(super) fn ask(&mut self, path: Vec<u8>, decoder: &mut Input<'_>) -> Result<(), Failure> {
+        if self.repositories.last().is_none_or(|last| last.path != path) {
+            let repository = self.open(path);
+            self.repositories.push(repository);
+        }
+        let workspace = self.workspace;
+        let mut asked = match self.repositories.last() {
+            Some(repository) if repository.is_whole && !repository.has => {
+                let mut command = git(workspace, &repository.path);
+                command
+                    .args(["rev-list", "--quiet", "--objects", "--stdin", "--not", "--all"])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
+                command.spawn().ok()
+            }
+            _ => None,
+        };
+        let pipe = asked.as_mut().and_then(|child| child.stdin.take());
+        let is_empty = feed(decoder, pipe)? == 0;
+        let has = asked.is_some_and(|mut child| child.wait().is_ok_and(|status| status.success()));
+        let has = has && !is_empty;
+        if let Some(repository) = self.repositories.last_mut() {
+            repository.has |= has;
+        }
+        self.answers.push(!has);
+        Ok(())
+    }
+
+    fn open(&self, path: Vec<u8>) -> Repository {
+        let directory = path_of(self.workspace, &path);
+        let objects = directory.join("objects");
+        let is_own = is_directory(&directory) && is_directory(&objects);
+        if is_own {
+            // Nobody else's objects, and no shortcut that may be wrong.
+            let _ = remove(&objects.join("info"));
+        }
+        let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
+        let mut listing = git(self.workspace, &path);
+        listing
+            .args(["ls-files", "-z"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        Repository {
+            is_whole: is_own && !has("shallow") && !has("commondir"),
+            has: false,
+            tracked: if is_own { listing.spawn().ok() } else { None },
+            path,
+        }
+    }
+
+    /// Removes what the host has no more, and of repositories everything but the objects.
+    pub(super) fn clear(&mut self) -> Result<(), Failure> {
+        let gone = self.known.iter().filter(|(_, known)| !known.is_listed);
+        for (path, _) in gone {
+            self.remove_old(path);
+        }
+        for number in 0..self.repositories.len() {
+            let Some(repository) = self.repositories.get_mut(number) else {
+                break;
+            };
+            let tracked = repository.tracked.take();
+            let path = repository.path.clone();
+            let listed = tracked.and_then(|child| child.wait_with_output().ok());
+            if let Some(listed) = listed {
+                for name in self.not_listed(&path, &listed.stdout) {
+                    self.remove_old(&name);
+                }
+            }
+            let directory = path_of(self.workspace, &path);
+            reset(&directory).map_err(|error| cannot_write(&directory, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Paths of `names`, each with a NUL behind it, that the host has not.
+    fn not_listed(&self, git_directory: &[u8], names: &[u8]) -> Vec<Vec<u8>> {
+        let prefix = git_directory.strip_suffix(b".git").unwrap_or_default();
+        let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        names
+            .map(|name| [prefix, name.strip_suffix(b"/").unwrap_or(name)].concat())
+            .filter(|path| !self.known.get(path).is_some_and(|known| known.is_listed))
+            .collect()
+    }
+
+    /// Removes a file or link, a git directory with everything, a directory that is empty; and then the directories
+    /// above that are empty. What cannot be removed stays, as what the box has made itself.
+    fn remove_old(&self, path: &[u8]) {
+        if leads_elsewhere(path) {
+            return;
+        }
+        let mut above = path;
+        while let Some(slash) = above.iter().rposition(|byte| *byte == b'/') {
+            above = above.get(..slash).unwrap_or_default();
+            if !is_directory(&path_of(self.workspace, above)) {
+                return;
+            }
+        }
+        let full = path_of(self.workspace, path);
+        let removed = if is_directory(&full) && !path.ends_with(b".git") {
+            fs::remove_dir(full)
+        } else {
+            remove(&full)
+        };
+        let mut above = path;
+        while removed.is_ok()
+            && let Some(slash) = above.iter().rposition(|byte| *byte == b'/')
+        {
+            above = above.get(..slash).unwrap_or_default();
+            let is_listed = self.known.get(above).is_some_and(|known| known.is_listed);
+            if is_listed || fs::remove_dir(path_of(self.workspace, above)).is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Whether a repository holds files that are neither the host's nor ignored.
+    pub(super) fn has_own_files(&self) -> bool {
+        self.repositories.iter().any(|repository| {
+            let mut command = git(self.workspace, &repository.path);
+            command.args(["ls-files", "-z", "--others", "--exclude-standard"]);
+            work::read(command).is_ok_and(|names| !self.not_listed(&repository.path, &names).is_empty())
+        })
+    }
+
+    /// Makes the record of what is uncommitted from what is there now: files that only the warm tree had are no work of
+    /// this box. Where that fails, they count as such.
+    pub(super) fn record(&self) {
+        let path = self.workspace.join(".git").join(SEED_RECORD);
+        if path.exists()
+            && let Ok(record) = work::uncommitted(self.workspace)
+        {
+            let _ = fs::write(path, record);
+        }
+    }
+}
+
+/// Git for the repository of a git directory, and no other.
+fn git(workspace: &Path, git_directory: &[u8]) -> Command {
+    let directory = path_of(workspace, git_directory);
+    let mut command = work::git(directory.parent().unwrap_or(workspace));
+    command.args(["--git-dir", ".git"]);
+    command
+}
+
+/// Leaves of a git directory the objects, and those only where they lie in it.
+fn reset(directory: &Path) -> std::io::Result<()> {
+    if !is_directory(directory) {
+        return match remove(directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+    }
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let pack = path.join("pack");
+        let stays = path.ends_with("objects")
+            && is_directory(&path)
+            && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
+        if stays {
+            let _ = remove(&path.join("maintenance.lock"));
+        } else {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a record says of the list of what hosts have sent; `None` for what is none of the project's files.
+pub(super) fn noted(record: &Record) -> Option<Record> {
+    let noted = match record {
+        Record::Offer {
+            path, mode, modified, ..
+        }
+        | Record::File { path, mode, modified } => Record::File {
+            path: path.clone(),
+            mode: *mode,
+            modified: *modified,
+        },
+        Record::Directory { path, .. }
+        | Record::Link { path, .. }
+        | Record::Keep { path }
+        | Record::Ask { path } => Record::Keep { path: path.clone() },
+        _ => return None,
+    };
+    let (Record::File { path, .. } | Record::Keep { path }) = &noted else {
+        return None;
+    };
+    // A git directory is one thing, whatever is in it.
+    let mut above = path.split(|byte| *byte == b'/').rev().skip(1);
+    let is_inside = above.any(|part| part == b".git");
+    (!is_inside).then_some(noted)
+}
+
+/// Writes the answers.
+pub(super) fn answer(answers: &Runs, output: &mut dyn std::io::Write) -> Result<(), Failure> {
+    output
+        .write_all(answers.text().as_bytes())
+        .and_then(|()| output.flush())
+        .map_err(broken)
+}
