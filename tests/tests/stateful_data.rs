@@ -99,11 +99,32 @@ fn seeds_once(test_box: &TestBox<'_>) {
     assert_eq!(users(test_box), "later seeded ");
 }
 
+/// A box from a checkpoint has the files of the first one and an empty database.
+fn reseeds_from_a_checkpoint(project: &Project, test_box: &TestBox<'_>, arguments: &[&str]) {
+    test_box.exec("touch /workspace/marker").ok();
+    let checkpoint = format!("{}-warm", test_box.name());
+    project
+        .run(&["checkpoint", "create", test_box.name(), "--name", &checkpoint])
+        .ok();
+    let name = format!("{}-again", test_box.name());
+    let mut all = vec!["create", "-y", "-n", &name, "--from", &checkpoint];
+    all.extend(arguments);
+    project.run(&all).ok();
+    let again = TestBox::new(project, &name);
+    again.run("wait", &["--timeout", "110s"]).ok();
+    again.exec("test -e /workspace/marker").ok();
+    assert_eq!(again.run("logs", &["seed", "-n", "1"]).ok().stdout, "seeded\n");
+    assert_eq!(users(&again), "seeded ");
+    assert_eq!(users(test_box), "later seeded ", "the first box is as it was");
+}
+
 #[test]
 fn a_database_in_a_named_volume_is_seeded_once() {
     let project = project(IN_A_VOLUME);
-    let test_box = project.create_from(&images::postgres(), &["--volume", "data:/data"]);
+    let volume = ["--volume", "data:/data"];
+    let test_box = project.create_from(&images::postgres(), &volume);
     seeds_once(&test_box);
+    reseeds_from_a_checkpoint(&project, &test_box, &volume);
 }
 
 #[test]
@@ -126,4 +147,5 @@ fn a_database_in_a_container_is_seeded_once() {
     test_box.run("wait", &[]).ok();
     assert_ne!(container(), before);
     assert_eq!(users(&test_box), "later seeded ");
+    reseeds_from_a_checkpoint(&project, &test_box, &["--docker"]);
 }
