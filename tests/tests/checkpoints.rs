@@ -503,16 +503,35 @@ fn secrets_carry_nowhere_into_an_image() {
     repository::commit_all(&project);
     repository::git(
         &project,
-        &["config", "http.extraHeader", &format!("Authorization: {}", canary("gitconfig"))],
+        &[
+            "config",
+            "http.extraHeader",
+            &format!("Authorization: {}", canary("gitconfig")),
+        ],
     );
     repository::git(
         &project,
-        &["config", "remote.origin.url", &format!("https://me:{}@example.org/x", canary("remote"))],
+        &[
+            "config",
+            "remote.origin.url",
+            &format!("https://me:{}@example.org/x", canary("remote")),
+        ],
     );
     let name = format!("{}-box", project.name());
     let given = format!("TOKEN={}", canary("env"));
     let mut command = project.command(&[
-        "create", "-y", "-n", &name, "--carry-yes", "--wait", "--from", "none", "--env", &given, "--env", "PASSED",
+        "create",
+        "-y",
+        "-n",
+        &name,
+        "--carry-yes",
+        "--wait",
+        "--from",
+        "none",
+        "--env",
+        &given,
+        "--env",
+        "PASSED",
     ]);
     command
         .env("HOST_SECRET", canary("host"))
@@ -520,7 +539,10 @@ fn secrets_carry_nowhere_into_an_image() {
     run(command, PATIENCE).ok();
     let test_box = TestBox::new(&project, &name);
     // It is there to be used.
-    let seen = test_box.exec("echo $TOKEN $PASSED; cat ~/hidden ~/plain").ok().stdout;
+    let seen = test_box
+        .exec("echo $TOKEN $PASSED; cat ~/hidden ~/plain")
+        .ok()
+        .stdout;
     for what in ["env", "passed", "secret", "plain"] {
         assert!(seen.contains(&canary(what)), "{what}: {seen}");
     }
@@ -533,7 +555,10 @@ fn secrets_carry_nowhere_into_an_image() {
         assert_eq!(found, [canary("plain")], "{tag}");
     }
     let shown = project.run(&["checkpoint", "show", "flat"]).ok();
-    assert!(shown.stdout.contains("/home/developer/plain: carried in"), "{shown}");
+    assert!(
+        shown.stdout.contains("/home/developer/plain: carried in"),
+        "{shown}"
+    );
 }
 
 /// Every `CANARY-…` with this end in a saved image, each layer unpacked.
