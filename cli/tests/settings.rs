@@ -111,6 +111,7 @@ box.cap_add      SYS_PTRACE  global settings
 box.volumes      -           -
 box.wait         false       built-in
 carry.max_bytes  100m        built-in
+checkpoint.max_depth  3  built-in
 ");
     insta::assert_snapshot!(home.good(&["config", "list", "--global"]), @r"
 SETTING          VALUE       FROM
@@ -127,6 +128,7 @@ box.cap_add      SYS_PTRACE  global settings
 box.volumes      -           -
 box.wait         false       built-in
 carry.max_bytes  100m        built-in
+checkpoint.max_depth  3  built-in
 ");
     assert_eq!(home.good(&["config", "get", "box.env"]), "A=d\nB=-x y\n");
     assert_eq!(home.good(&["config", "get", "box.env.B"]), "-x y\n");
@@ -289,14 +291,6 @@ fn xdg_config_home_is_where_settings_are() {
 #[test]
 fn create_refuses_what_this_version_cannot_do_and_says_who_asked() {
     let home = Home::new();
-    home.good(&["config", "set", "-g", "box.from", "warm"]);
-    insta::assert_snapshot!(home.run(&["create", "--no-wizard"]).all(), @r"
-exit 2
-error: this version cannot make a box from a checkpoint
-  caused by: box.from is warm in ~/.config/agentbox/config.yaml:2
-hint: agentbox config unset --global box.from
-");
-    home.good(&["config", "unset", "-g", "box.from"]);
     home.yaml("defaults:\n  box:\n    docker: true\n");
     insta::assert_snapshot!(home.run(&["create", "--defaults", "yes"]).all(), @r"
 exit 2
