@@ -111,6 +111,7 @@ box.cap_add      SYS_PTRACE  global settings
 box.volumes      -           -
 box.wait         false       built-in
 carry.max_bytes  100m        built-in
+checkpoint.max_depth  3  built-in
 ");
     insta::assert_snapshot!(home.good(&["config", "list", "--global"]), @r"
 SETTING          VALUE       FROM
@@ -127,6 +128,7 @@ box.cap_add      SYS_PTRACE  global settings
 box.volumes      -           -
 box.wait         false       built-in
 carry.max_bytes  100m        built-in
+checkpoint.max_depth  3  built-in
 ");
     assert_eq!(home.good(&["config", "get", "box.env"]), "A=d\nB=-x y\n");
     assert_eq!(home.good(&["config", "get", "box.env.B"]), "-x y\n");
@@ -287,25 +289,26 @@ fn xdg_config_home_is_where_settings_are() {
 }
 
 #[test]
-fn create_refuses_what_this_version_cannot_do_and_says_who_asked() {
+fn a_box_with_docker_waits_for_a_word_and_a_service_with_an_image_for_such_a_box() {
     let home = Home::new();
-    home.good(&["config", "set", "-g", "box.from", "warm"]);
-    insta::assert_snapshot!(home.run(&["create", "--no-wizard"]).all(), @r"
-exit 2
-error: this version cannot make a box from a checkpoint
-  caused by: box.from is warm in ~/.config/agentbox/config.yaml:2
-hint: agentbox config unset --global box.from
+    home.yaml("services:\n  db: {image: {name: postgres}}\ndefaults:\n  box:\n    docker: true\n");
+    insta::assert_snapshot!(home.run(&["create"]).all(), @r"
+exit 1
+what agentbox.yaml asks for beyond a plain box:
+  box.docker: true
+    warning: a hostile box of that kind can probably break out
+error: what agentbox.yaml asks for beyond a plain box is not allowed yet, and without a terminal nobody can be asked
+hint: agentbox create --defaults yes allows it, --defaults skip makes the box without
 ");
-    home.good(&["config", "unset", "-g", "box.from"]);
-    home.yaml("defaults:\n  box:\n    docker: true\n");
-    insta::assert_snapshot!(home.run(&["create", "--defaults", "yes"]).all(), @r"
+    // The engine is the next thing that is missing.
+    assert_eq!(home.run(&["create", "--defaults", "yes"]).code, Some(4));
+    assert_eq!(home.run(&["create", "--docker"]).code, Some(4));
+    // Nobody is asked about what a flag takes away.
+    insta::assert_snapshot!(home.run(&["create", "--docker=false", "--image", "i"]).all(), @r#"
 exit 2
-error: this version cannot give a box a Docker engine of its own
-  caused by: box.docker is true in agentbox.yaml:3
-hint: agentbox create --defaults skip makes the box without it
-");
-    // Left out, it is no reason any more: the engine is the next thing that is missing.
-    assert_eq!(home.run(&["create", "--defaults", "skip"]).code, Some(4));
+error: service "db" is a container, and the box would have no Docker to run it
+hint: agentbox create --docker, or agentbox config set box.docker true
+"#);
 }
 
 #[test]

@@ -8,12 +8,14 @@ use agentbox_tests::{Project, TestBox, images, wait_until};
 const SEED: &str = "
   seed:
     command: |
+      set -e
       query() { psql -h 127.0.0.1 -U postgres -v ON_ERROR_STOP=1 -tAc \"$1\"; }
       if query 'SELECT EXISTS (SELECT 1 FROM users LIMIT 1)' 2>/dev/null | grep -q t; then
         echo data present, skip
         exit 0
       fi
-      query 'CREATE TABLE users (name text)' && query \"INSERT INTO users VALUES ('seeded')\"
+      query 'CREATE TABLE users (name text)'
+      query \"INSERT INTO users VALUES ('seeded')\"
       echo seeded
     needs: [db]
 ";
@@ -40,7 +42,7 @@ const IN_A_CONTAINER: &str = "tasks:
     command: |
       docker image inspect database:1 >/dev/null 2>&1 && exit 0
       sudo tar -C / -c --exclude='*/python3*' --exclude='*/nodejs*' --exclude='*/git-core' --exclude='usr/bin/docker*' \\
-        --exclude='usr/bin/containerd*' bin sbin lib lib64 usr/bin usr/lib usr/share/postgresql usr/share/zoneinfo \\
+        --exclude='usr/bin/containerd*' --exclude='*/libLLVM*' bin lib lib64 usr/bin usr/lib usr/lib64 usr/share/postgresql usr/share/zoneinfo \\
         etc/passwd etc/group etc/ld.so.cache |
         docker import --change 'ENV PATH=/usr/bin:/bin' --change 'VOLUME /data' - database:1
 SEEDservices:
@@ -97,11 +99,32 @@ fn seeds_once(test_box: &TestBox<'_>) {
     assert_eq!(users(test_box), "later seeded ");
 }
 
+/// A box from a checkpoint has the files of the first one and an empty database.
+fn reseeds_from_a_checkpoint(project: &Project, test_box: &TestBox<'_>, arguments: &[&str]) {
+    test_box.exec("touch /workspace/marker").ok();
+    let checkpoint = format!("{}-warm", test_box.name());
+    project
+        .run(&["checkpoint", "create", test_box.name(), "--name", &checkpoint])
+        .ok();
+    let name = format!("{}-again", test_box.name());
+    let mut all = vec!["create", "-y", "-n", &name, "--from", &checkpoint];
+    all.extend(arguments);
+    project.run(&all).ok();
+    let again = TestBox::new(project, &name);
+    again.run("wait", &["--timeout", "110s"]).ok();
+    again.exec("test -e /workspace/marker").ok();
+    assert_eq!(again.run("logs", &["seed", "-n", "1"]).ok().stdout, "seeded\n");
+    assert_eq!(users(&again), "seeded ");
+    assert_eq!(users(test_box), "later seeded ", "the first box is as it was");
+}
+
 #[test]
 fn a_database_in_a_named_volume_is_seeded_once() {
     let project = project(IN_A_VOLUME);
-    let test_box = project.create_from(&images::postgres(), &["--volume", "data:/data"]);
+    let volume = ["--volume", "data:/data"];
+    let test_box = project.create_from(&images::postgres(), &volume);
     seeds_once(&test_box);
+    reseeds_from_a_checkpoint(&project, &test_box, &volume);
 }
 
 #[test]
@@ -124,4 +147,5 @@ fn a_database_in_a_container_is_seeded_once() {
     test_box.run("wait", &[]).ok();
     assert_ne!(container(), before);
     assert_eq!(users(&test_box), "later seeded ");
+    reseeds_from_a_checkpoint(&project, &test_box, &["--docker"]);
 }

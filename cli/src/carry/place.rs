@@ -80,6 +80,10 @@ pub(super) enum PutKind {
     Link {
         target: PathBuf,
     },
+    /// A file for root alone that is no file of the host's.
+    Record {
+        content: Vec<u8>,
+    },
 }
 
 /// Where the entries go in a box of these people.

@@ -238,7 +238,12 @@ impl<'a> Manifest<'a> {
                 [] => String::new(),
                 units => format!(", used by {}", units.join(", ")),
             };
-            format!("volume {} at {}{users}", volume.name, volume.path)
+            let name = if volume.name.is_empty() {
+                "of the image"
+            } else {
+                &volume.name
+            };
+            format!("volume {name} at {}{users}", volume.path)
         });
         volumes.chain(self.not_inside.other.iter().cloned()).collect()
     }

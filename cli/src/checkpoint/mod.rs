@@ -14,6 +14,7 @@
 mod archive;
 mod catalog;
 mod changes;
+mod commit;
 mod filter;
 mod flatten;
 mod inside;
@@ -32,7 +33,7 @@ pub use self::catalog::{Catalog, Checkpoint, key_of};
 pub use self::inside::{Directory, Inside, look_inside};
 pub use self::manifest::Manifest;
 pub use self::record::{Parent, Record, VolumeLeftOut};
-pub use self::reference::{Key, NONE};
+pub use self::reference::{Key, NONE, is_default_tag};
 pub use self::remove::{clear_default, remove, set_default};
 pub use self::scan::Finding;
 pub use self::start::{config_of, warm_up};

@@ -58,6 +58,11 @@ impl Key {
     }
 }
 
+/// Whether a tag says which checkpoint is a project's default.
+pub fn is_default_tag(tag: &str) -> bool {
+    tag.starts_with(DEFAULTS)
+}
+
 /// Checks a name that a user gave.
 ///
 /// # Errors

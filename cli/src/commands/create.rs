@@ -34,8 +34,8 @@ from `defaults` in agentbox.yaml, then from the settings: agentbox config list.
 Examples:
   agentbox create
   agentbox create -n review --wait --memory 4g --env API_KEY
-  agentbox create --from warm
   agentbox create --docker --wait
+  agentbox create --from warm
   agentbox create --image node:22 --volume cache:/home/node/.npm"
 )]
 pub struct Arguments {

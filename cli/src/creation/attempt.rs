@@ -12,6 +12,7 @@ use super::{Made, took};
 use crate::boxes::identity::host_id;
 use crate::boxes::{self, label, name};
 use crate::carry;
+use crate::checkpoint;
 use crate::context::Context;
 use crate::docker::{Attached, Docker, DockerError, ImageDetails};
 use crate::image::{self, Variant};
@@ -258,6 +259,12 @@ impl Attempt<'_> {
             Variant::of(&self.settings.image).is_some() && self.image.labels.contains_key(label::IMAGE);
         if user == BASE_USER && ours {
             return Ok(BASE_OWNER);
+        }
+        // So does what was found when the checkpoint was taken.
+        if self.settings.warm.is_some()
+            && let Some(owner) = checkpoint::Record::from_labels(&self.image.labels).owner
+        {
+            return Ok(owner);
         }
         let passwd = self
             .docker

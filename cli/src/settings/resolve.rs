@@ -43,7 +43,7 @@ pub struct Flags {
 /// Resolves everything that `create` takes.
 ///
 /// # Errors
-/// Two volumes at one path (2).
+/// Two volumes at one path, a setting that this version cannot do (2).
 pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
     let text = |name: &str| layers.value(name).map(|row| row.text.clone());
     let switch =
@@ -77,6 +77,15 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
     })
 }
 
+/// The image of the layers. Where nobody asks for one, a box with Docker has the variant that brings it.
+fn image_of(layers: &Layers, docker: bool) -> Option<String> {
+    let row = layers.value("box.image")?;
+    if docker && row.source == Source::BuiltIn {
+        return Some(crate::image::DOCKER.to_owned());
+    }
+    Some(row.text.clone())
+}
+
 /// `--from`, then `--image`, then `box.from`. A `box.image` is what a box starts from where there is no checkpoint.
 fn start(flags: &Flags, layers: &Layers) -> Start {
     let word = match (&flags.from, &flags.image) {
@@ -89,15 +98,6 @@ fn start(flags: &Flags, layers: &Layers) -> Start {
         Some(word) => Start::Checkpoint(word.to_owned()),
         None => Start::Default,
     }
-}
-
-/// The image of the layers. Where nobody asks for one, a box with Docker has the variant that brings it.
-fn image_of(layers: &Layers, docker: bool) -> Option<String> {
-    let row = layers.value("box.image")?;
-    if docker && row.source == Source::BuiltIn {
-        return Some(crate::image::DOCKER.to_owned());
-    }
-    Some(row.text.clone())
 }
 
 /// The flag's value, or the layers'.
@@ -235,6 +235,25 @@ mod tests {
     }
 
     #[test]
+    fn a_box_with_docker_has_the_variant_unless_somebody_asks_for_an_image() {
+        let docker = |defaults: &str, flag: Option<bool>| {
+            let flags = Flags {
+                docker: flag,
+                ..Flags::default()
+            };
+            let settings = resolve(flags, &layers(defaults, "", "")).unwrap();
+            (settings.docker, settings.image)
+        };
+        let (plain, variant) = (crate::image::DEFAULT.to_owned(), crate::image::DOCKER.to_owned());
+        assert_eq!(docker("", None), (false, plain.clone()));
+        assert_eq!(docker("", Some(true)), (true, variant.clone()));
+        assert_eq!(docker("box: {docker: true}", None), (true, variant));
+        assert_eq!(docker("box: {docker: true}", Some(false)), (false, plain));
+        let own = docker("box: {docker: true, image: mine}", None);
+        assert_eq!(own, (true, "mine".to_owned()));
+    }
+
+    #[test]
     fn a_checkpoint_comes_before_an_image_but_for_the_flag_s() {
         let start = |from: Option<&str>, image: Option<&str>, defaults: &str| {
             let flags = Flags {
@@ -252,25 +271,6 @@ mod tests {
         assert_eq!(start(Some("b"), None, "box: {from: a}"), named("b"));
         assert_eq!(start(Some("none"), None, "box: {from: a}"), Start::Image);
         assert_eq!(start(None, None, "box: {from: none}"), Start::Image);
-    }
-
-    #[test]
-    fn a_box_with_docker_has_the_variant_unless_somebody_asks_for_an_image() {
-        let docker = |defaults: &str, flag: Option<bool>| {
-            let flags = Flags {
-                docker: flag,
-                ..Flags::default()
-            };
-            let settings = resolve(flags, &layers(defaults, "", "")).unwrap();
-            (settings.docker, settings.image)
-        };
-        let (plain, variant) = (crate::image::DEFAULT.to_owned(), crate::image::DOCKER.to_owned());
-        assert_eq!(docker("", None), (false, plain.clone()));
-        assert_eq!(docker("", Some(true)), (true, variant.clone()));
-        assert_eq!(docker("box: {docker: true}", None), (true, variant));
-        assert_eq!(docker("box: {docker: true}", Some(false)), (false, plain));
-        let own = docker("box: {docker: true, image: mine}", None);
-        assert_eq!(own, (true, "mine".to_owned()));
     }
 
     #[test]

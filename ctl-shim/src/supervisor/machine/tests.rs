@@ -1,5 +1,7 @@
 //! The machine against a world that is only numbers.
 
+mod docker;
+
 use std::collections::HashMap;
 use std::time::Duration;
 

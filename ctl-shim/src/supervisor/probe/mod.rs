@@ -19,8 +19,9 @@ use crate::config::model::{Check, Probe};
 
 /// Longest time one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// Time in which Docker drops a connection that leads nowhere. It takes it about a millisecond.
-const MOMENT: Duration = Duration::from_millis(100);
+/// Time in which Docker drops a connection that leads nowhere. Mostly it takes it a millisecond; but it accepts before the
+/// container has its network, and then finds out when TCP tries again, after a second.
+const MOMENT: Duration = Duration::from_millis(1200);
 /// Shortest gap between two attempts.
 const SHORTEST_GAP: Duration = Duration::from_millis(5);
 
@@ -35,7 +36,7 @@ enum Attempt {
 }
 
 /// Tries until the probe passes; where a container listens, only a connection that stays counts for its port.
-/// It never returns for `log_match` and dockerd.
+/// Never returns for `log_match` and dockerd.
 pub(super) async fn until_passed(probe: &Probe, is_container: bool) {
     match &probe.check {
         Check::Port { host, port } => {
