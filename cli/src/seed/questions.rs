@@ -85,7 +85,9 @@ impl Questions {
     pub(super) fn answers(&self, runs: &Runs) -> Result<Vec<bool>, Failure> {
         match runs.answers(self.count) {
             Some(answers) => Ok(answers.collect()),
-            None => Err(Failure::failed("the box does not say what it needs of the project")),
+            None => Err(Failure::failed(
+                "the box does not say what it needs of the project",
+            )),
         }
     }
 }

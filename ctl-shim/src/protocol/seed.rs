@@ -387,7 +387,12 @@ mod tests {
             (path(), any::<u32>(), any::<u64>(), any::<u32>(), any::<u64>()).prop_map(
                 |(path, mode, seconds, nanoseconds, size)| {
                     let modified = Modified { seconds, nanoseconds };
-                    let offer = Record::Offer { path, mode, modified, size };
+                    let offer = Record::Offer {
+                        path,
+                        mode,
+                        modified,
+                        size,
+                    };
                     (offer, Vec::new())
                 }
             ),

@@ -59,9 +59,8 @@ impl Runs {
     pub fn answers(&self, count: usize) -> Option<impl Iterator<Item = bool> + use<>> {
         let total: u64 = self.0.iter().map(|length| u64::from(*length)).sum();
         let runs = self.0.clone().into_iter().enumerate();
-        (total == count as u64).then(|| {
-            runs.flat_map(|(number, length)| std::iter::repeat_n(number % 2 == 1, length as usize))
-        })
+        (total == count as u64)
+            .then(|| runs.flat_map(|(number, length)| std::iter::repeat_n(number % 2 == 1, length as usize)))
     }
 }
 

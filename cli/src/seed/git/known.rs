@@ -25,7 +25,9 @@ pub(in crate::seed) fn ask(
     let everything: Vec<String> = repository.tips().map(str::to_owned).collect();
     // A history that ends early here may end earlier there, and objects that are missing here may be missing there.
     let is_whole = repository.shallow.is_none()
-        && !repository.git.agrees(["config", "--get", "extensions.partialClone"]);
+        && !repository
+            .git
+            .agrees(["config", "--get", "extensions.partialClone"]);
     let mut ids = Vec::new();
     if is_whole && !everything.is_empty() {
         let older = older(repository, base);
@@ -54,7 +56,9 @@ pub(in crate::seed) fn ask(
 fn older(repository: &Repository, base: Option<&str>) -> Vec<String> {
     let is_id = |id: &&str| id.len() >= 40 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
     if let Some(base) = base.filter(is_id)
-        && repository.git.agrees(["cat-file", "-e", &format!("{base}^{{commit}}")])
+        && repository
+            .git
+            .agrees(["cat-file", "-e", &format!("{base}^{{commit}}")])
     {
         return vec![base.to_owned()];
     }
