@@ -37,22 +37,6 @@ pub const SEEDING_WARM: &str = "warm";
 pub const SEEDING_FROZEN: &str = "frozen";
 /// What hosts have sent to the workspace, as records of the stream that brought it; part of the warm tree.
 pub const SEEDED: &str = "/var/lib/agentbox/seeded";
-/// Directories whose content nobody wants in a box that starts from a checkpoint.
-pub const NEVER_WARM: [&str; 3] = ["/tmp", LOGS, "/var/lib/apt/lists"];
-/// Files in home directories of which the same is true: what somebody typed.
-pub const HISTORIES: [&str; 11] = [
-    ".bash_history",
-    ".zsh_history",
-    ".ash_history",
-    ".sh_history",
-    ".python_history",
-    ".node_repl_history",
-    ".psql_history",
-    ".sqlite_history",
-    ".mysql_history",
-    ".lesshst",
-    ".viminfo",
-];
 /// Marker that makes the next start of the box one without units, inside [`PRIVATE`]: seconds since the Unix epoch until
 /// which it counts. The supervisor removes it.
 pub const WITHOUT_UNITS: &str = "/var/lib/agentbox/private/without-units";
