@@ -204,8 +204,8 @@ fn only_what_differs_travels() {
     let same = checkpoint.create(&[]);
     same_as_here(&project, &same);
     assert_eq!(names(&same), "1\n");
-    // All but `agentbox.yaml`, which comes in any case, and no objects.
-    assert!(log_of(&same).contains("needs 53\n"), "{}", log_of(&same));
+    // All objects, so that nothing is asked of the older ones; and all files.
+    assert!(log_of(&same).contains("needs 1 2 51\n"), "{}", log_of(&same));
     same.run("destroy", &["--force"]).ok();
 
     project.file("files/7", "seven\n");
