@@ -48,3 +48,19 @@ pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
 pub const SECRETS_NAME: &str = "secrets";
 /// Which files were carried in that are no secrets, as a JSON list of paths, inside [`PRIVATE`]. For the host alone.
 pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";
+/// Directories whose content nobody wants in a box that starts from a checkpoint.
+pub const NEVER_WARM: [&str; 3] = ["/tmp", LOGS, "/var/lib/apt/lists"];
+/// Files in home directories of which the same is true: what somebody typed.
+pub const HISTORIES: [&str; 11] = [
+    ".bash_history",
+    ".zsh_history",
+    ".ash_history",
+    ".sh_history",
+    ".python_history",
+    ".node_repl_history",
+    ".psql_history",
+    ".sqlite_history",
+    ".mysql_history",
+    ".lesshst",
+    ".viminfo",
+];
