@@ -37,6 +37,19 @@ pub const SEEDING_WARM: &str = "warm";
 pub const SEEDING_FROZEN: &str = "frozen";
 /// What hosts have sent to the workspace, as records of the stream that brought it; part of the warm tree.
 pub const SEEDED: &str = "/var/lib/agentbox/seeded";
+/// Marker that makes the next start of the box one without units, inside [`PRIVATE`]: seconds since the Unix epoch until
+/// which it counts. The supervisor removes it.
+pub const WITHOUT_UNITS: &str = "/var/lib/agentbox/private/without-units";
+/// File name of [`WITHOUT_UNITS`], inside the private directory.
+pub const WITHOUT_UNITS_NAME: &str = "without-units";
+/// Secret files as they were carried in, inside [`PRIVATE`].
+pub const SECRETS: &str = "/var/lib/agentbox/private/secrets";
+/// Where their owners read them: a file system in memory, filled from [`SECRETS`] at each start.
+pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
+/// Name of both directories.
+pub const SECRETS_NAME: &str = "secrets";
+/// Which files were carried in that are no secrets, as a JSON list of paths, inside [`PRIVATE`]. For the host alone.
+pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";
 /// Directories whose content nobody wants in a box that starts from a checkpoint.
 pub const NEVER_WARM: [&str; 3] = ["/tmp", LOGS, "/var/lib/apt/lists"];
 /// Files in home directories of which the same is true: what somebody typed.
@@ -53,16 +66,3 @@ pub const HISTORIES: [&str; 11] = [
     ".lesshst",
     ".viminfo",
 ];
-/// Marker that makes the next start of the box one without units, inside [`PRIVATE`]: seconds since the Unix epoch until
-/// which it counts. The supervisor removes it.
-pub const WITHOUT_UNITS: &str = "/var/lib/agentbox/private/without-units";
-/// File name of [`WITHOUT_UNITS`], inside the private directory.
-pub const WITHOUT_UNITS_NAME: &str = "without-units";
-/// Secret files as they were carried in, inside [`PRIVATE`].
-pub const SECRETS: &str = "/var/lib/agentbox/private/secrets";
-/// Where their owners read them: a file system in memory, filled from [`SECRETS`] at each start.
-pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
-/// Name of both directories.
-pub const SECRETS_NAME: &str = "secrets";
-/// Which files were carried in that are no secrets, as a JSON list of paths, inside [`PRIVATE`]. For the host alone.
-pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";

@@ -2,7 +2,7 @@
 //! and has no room.
 //!
 //! ```text
-//! unshare: namespaces for mounts, network and processes, held by a `cat` that ends with the test
+//! unshare: namespaces for mounts, network and processes, held by a shell that ends with the test
 //!    ├─ tmpfs of the size that is wanted ─► data root
 //!    └─ dockerd, as often as it is started ─► socket in a temporary directory
 //! ```
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::engine;
 use crate::process::{Output, PATIENCE, Running, run};
-use crate::wait::wait_until;
+use crate::wait::{wait_for, wait_until};
 
 /// How long an engine may take to answer, or to end.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -46,11 +46,12 @@ impl OwnEngine {
         }
         fs::write(directory.path().join("empty.json"), "{}").expect("a file can be written");
         let script = format!(
-            "mount -t tmpfs -o size={mebibytes}m tmpfs \"$1/data\" && ip link set lo up && touch \"$1/held\" && exec cat"
+            "mount -t tmpfs -o size={mebibytes}m tmpfs \"$1/data\" && ip link set lo up && touch \"$1/held\" && read -r _"
         );
         let holder = Command::new("unshare")
             .args(["-n", "-m", "-p", "--fork", "--kill-child", "--mount-proc"])
-            .args(["sh", "-c", &script, "sh"])
+            // The first process, which takes what dockerd leaves behind: bash buries its dead, whoever they were.
+            .args(["bash", "-c", &script, "bash"])
             .arg(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -102,8 +103,12 @@ impl OwnEngine {
             .spawn()
             .expect("dockerd can be run");
         self.dockerd = Some(dockerd);
-        wait_until("an engine of the test's own", LIMIT, || {
-            self.docker(&["version"]).code == 0
+        wait_for("an engine of the test's own", LIMIT, || {
+            match self.docker(&["version"]) {
+                answer if answer.code == 0 => Ok(()),
+                // What it says itself tells more.
+                _ => Err(fs::read_to_string(path("log")).unwrap_or_default()),
+            }
         });
     }
 

@@ -354,6 +354,7 @@ mod tests {
                     PutKind::Directory { mode } => format!("d {mode:04o}"),
                     PutKind::File { mode, .. } => format!("f {mode:04o}"),
                     PutKind::Link { target } => format!("l {}", target.display()),
+                    PutKind::Record { .. } => "r".to_owned(),
                 };
                 format!(
                     "{} {}:{} {what}",

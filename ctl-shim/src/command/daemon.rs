@@ -75,9 +75,13 @@ pub(super) struct SeedArguments {
 pub(super) fn seed(arguments: &SeedArguments, context: &super::Context) -> Result<(), Failure> {
     // Modes are those of the stream.
     umask(Mode::empty());
+    // From inside: where the root is a file system in user space, it is asked again for each path that begins there.
+    std::env::set_current_dir(&arguments.workspace).map_err(|error| {
+        Failure::failed(format!("cannot enter {}", arguments.workspace.display())).because(&error)
+    })?;
     let history = seed::receive(
         &mut std::io::stdin().lock(),
-        &arguments.workspace,
+        Path::new("."),
         Path::new(paths::SEEDED),
         &mut std::io::stdout(),
     )?;
