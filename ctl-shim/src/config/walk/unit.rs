@@ -120,6 +120,15 @@ impl<'d, 's> Walker<'d, 's> {
         if launched_by.is_none() {
             self.without_command(draft.place, subject);
         }
+        if launched_by == Some("image") {
+            for pair in pairs.iter().filter(|pair| matches!(pair.key, "cwd" | "user")) {
+                self.problem_with_hint(
+                    pair.key_place,
+                    format!("{} has no effect with image in {subject}", pair.key),
+                    "the container has what its image says: remove it",
+                );
+            }
+        }
         draft.unit = launch.map(|launch| Unit {
             name: subject.name.to_owned(),
             launch,

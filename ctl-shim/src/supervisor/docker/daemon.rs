@@ -26,6 +26,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 /// File name of its log.
 const LOG_NAME: &str = "docker.daemon.log";
+/// How often the box's control group is tried to be shared out before that is given up.
+const DELEGATIONS: u32 = 10;
 /// Time that an answer may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// Time between two attempts. Dockerd takes half a second to come up.
@@ -83,7 +85,14 @@ pub(in crate::supervisor) fn prepare() -> Result<(), String> {
     }
     let group = Path::new(CONTROL_GROUPS);
     if group.join("cgroup.controllers").exists() {
-        delegate(group).map_err(|error| cannot("share out the box's control group", &error))?;
+        let mut failures = 0;
+        // An exec may put a process there at the wrong moment.
+        while let Err(error) = delegate(group) {
+            failures += 1;
+            if failures == DELEGATIONS {
+                return Err(cannot("share out the box's control group", &error));
+            }
+        }
     }
     // Left by one that was killed; another process may have the number by now.
     for path in ["/var/run/docker.pid", "/var/run/docker/containerd/containerd.pid"] {
@@ -174,6 +183,19 @@ mod tests {
         let found: Vec<_> =
             read_only_control_groups("cgroup /sys/fs/cgroup cgroup2 ro,nsdelegate 0 0\n").collect();
         assert_eq!(found, ["/sys/fs/cgroup"]);
+    }
+
+    #[test]
+    fn a_group_is_left_by_its_processes_and_shared_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let group = directory.path();
+        fs::write(group.join("cgroup.procs"), "1\n7\n").unwrap();
+        fs::write(group.join("cgroup.controllers"), "cpu memory pids\n").unwrap();
+        delegate(group).unwrap();
+        // In a real one each write moves one process.
+        assert_eq!(fs::read_to_string(group.join("init/cgroup.procs")).unwrap(), "7");
+        let enabled = fs::read_to_string(group.join("cgroup.subtree_control")).unwrap();
+        assert_eq!(enabled, " +cpu +memory +pids");
     }
 
     #[test]
