@@ -399,6 +399,121 @@ mod tests {
         fs::set_permissions(workspace.path().join("closed"), Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// What lies below a directory: names with a slash behind directories, content of files.
+    fn tree(directory: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_symlink() {
+                found.push(format!("{name}@"));
+            } else if path.is_dir() {
+                found.extend(tree(&path).iter().map(|inner| format!("{name}/{inner}")));
+                found.push(format!("{name}/"));
+            } else {
+                found.push(format!("{name}={}", fs::read_to_string(&path).unwrap()));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    fn offer(path: &str, size: u64) -> Record {
+        let Record::File { path, mode, modified } = file(path, 0o644) else {
+            unreachable!("it is a file");
+        };
+        Record::Offer {
+            path,
+            mode,
+            modified,
+            size,
+        }
+    }
+
+    #[test]
+    fn a_warm_tree_becomes_what_the_host_lists() {
+        let root = tempfile::tempdir().unwrap();
+        let (workspace, list) = (root.path().join("w"), root.path().join("list"));
+        let outside = root.path().join("outside");
+        for directory in [&workspace, &outside] {
+            fs::create_dir(directory).unwrap();
+        }
+        fs::write(outside.join("x"), "precious").unwrap();
+        let send = |records: &[(Record, &[u8])]| {
+            let mut stream = Vec::new();
+            let mut encoder = Encoder::new(&mut stream).unwrap();
+            for (record, content) in records {
+                encoder.record(record).unwrap();
+                if matches!(record, Record::File { .. } | Record::Ask { .. }) {
+                    encoder.content(*content).unwrap();
+                }
+            }
+            encoder.record(&Record::End).unwrap();
+            let mut answers = Vec::new();
+            receive(&mut stream.as_slice(), &workspace, &list, &mut answers).unwrap();
+            String::from_utf8(answers).unwrap()
+        };
+        let first: [(Record, &[u8]); 9] = [
+            (directory("a", 0o755), b""),
+            (file("a/same", 0o644), b"1"),
+            (file("a/gone", 0o644), b"1"),
+            (directory("b", 0o755), b""),
+            (file("b/x", 0o644), b"1"),
+            (directory("c", 0o755), b""),
+            (file("c/x", 0o644), b"1"),
+            (file("turns", 0o644), b"1"),
+            (file("edited", 0o644), b"1"),
+        ];
+        assert_eq!(send(&first), "");
+        // As an image keeps it: whole seconds.
+        let whole = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        File::options()
+            .write(true)
+            .open(workspace.join("a/same"))
+            .unwrap()
+            .set_times(whole)
+            .unwrap();
+        fs::write(workspace.join("a/own"), "own").unwrap();
+        fs::write(workspace.join("edited"), "2").unwrap();
+        fs::remove_dir_all(workspace.join("c")).unwrap();
+        symlink(&outside, workspace.join("c")).unwrap();
+        fs::create_dir_all(workspace.join(".git/objects/info")).unwrap();
+        fs::create_dir_all(workspace.join(".git/hooks")).unwrap();
+        fs::write(workspace.join(".git/index.lock"), "").unwrap();
+        let ask = Record::Ask {
+            path: b".git".to_vec(),
+        };
+        let second: [(Record, &[u8]); 10] = [
+            (Record::Warm, b""),
+            (ask, b""),
+            (directory("a", 0o755), b""),
+            (offer("a/same", 1), b""),
+            (offer("edited", 1), b""),
+            (directory("turns", 0o755), b""),
+            (offer("turns/inner", 1), b""),
+            (Record::Asked, b""),
+            (file("edited", 0o644), b"1"),
+            (file("turns/inner", 0o644), b"1"),
+        ];
+        let answers = send(&second);
+        assert_eq!(
+            answers,
+            "agentbox-ctl seed: needs 0 1 1 2\nagentbox-ctl seed: asked\n"
+        );
+        let expected = [
+            ".git/",
+            ".git/objects/",
+            "a/",
+            "a/own=own",
+            "a/same=1",
+            "edited=1",
+            "turns/",
+            "turns/inner=1",
+        ];
+        assert_eq!(tree(&workspace), expected);
+        assert_eq!(tree(&outside), ["x=precious"]);
+    }
+
     #[test]
     fn a_stream_that_is_cut_is_a_failure() {
         let (_workspace, result) = seeded(&[(file("a", 0o644), b"x")], false);
