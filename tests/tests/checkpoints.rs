@@ -438,6 +438,13 @@ services: {db: {command: 'exec sleep 1000', env: {DATA: /data/x}}, web: {command
         .exec("printf 'a\\nb\\ntoken: ghp_0123456789abcdefghijklmnopqrstuvwxyz\\n' > /workspace/\"$(printf 'odd\\033[31mname')\"")
         .ok();
     take(&project, &test_box, &["--name", "warm"]);
+    let inspected = test_box.run("status", &["--inspect", "--json"]).ok().json();
+    let mounts = inspected["inspect"]["mounts"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let data = mounts.iter().find(|mount| mount["target"] == "/data");
+    assert!(data.is_some_and(|data| data["bytes"].is_u64()), "{inspected}");
     let shown = project.run(&["checkpoint", "show", "warm", "--json"]).ok().json();
     assert_eq!(shown["carried"], json!(["/etc/open"]));
     assert_eq!(
