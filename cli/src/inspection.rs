@@ -62,6 +62,8 @@ pub struct MountPoint {
     pub source: String,
     /// Path in the box.
     pub target: String,
+    /// Bytes that a volume takes; `null` for what is none, and where the engine cannot tell.
+    pub bytes: Option<i64>,
 }
 
 /// A published port.
@@ -107,7 +109,19 @@ impl Inspection {
     /// A container that is gone, an engine that cannot be reached.
     pub async fn of(target: &Target) -> Result<Self, Failure> {
         let details = target.docker.inspect_container(&target.info.container_id).await?;
-        Ok(Self::from(details))
+        let mut inspection = Self::from(details);
+        let is_data = |mount: &MountPoint| mount.kind == "volume" && mount.target != paths::PRIVATE;
+        if inspection.mounts.iter().any(is_data) {
+            // Older engines count for seconds. Sizes are an extra: one that cannot count keeps nobody from the rest.
+            let volumes = target.docker.volume_sizes().await.unwrap_or_default();
+            for mount in &mut inspection.mounts {
+                mount.bytes = volumes
+                    .get(&mount.source)
+                    .copied()
+                    .filter(|_| mount.kind == "volume");
+            }
+        }
+        Ok(inspection)
     }
 
     /// Lines for a person, `name  value` in columns.
@@ -139,7 +153,16 @@ impl Inspection {
         rows.extend(self.mounts.iter().map(|mount| {
             (
                 "mount",
-                format!("{} {} at {}", mount.kind, mount.source, mount.target),
+                match mount.bytes {
+                    Some(bytes) => format!(
+                        "{} {} at {}, {}",
+                        mount.kind,
+                        mount.source,
+                        mount.target,
+                        size(bytes.unsigned_abs())
+                    ),
+                    None => format!("{} {} at {}", mount.kind, mount.source, mount.target),
+                },
             )
         }));
         rows.extend(self.ports.iter().map(|port| {
@@ -182,7 +205,12 @@ impl From<ContainerDetails> for Inspection {
             mounts: details
                 .mounts
                 .into_iter()
-                .map(|(kind, source, target)| MountPoint { kind, source, target })
+                .map(|(kind, source, target)| MountPoint {
+                    kind,
+                    source,
+                    target,
+                    bytes: None,
+                })
                 .collect(),
             ports: details
                 .ports

@@ -96,37 +96,39 @@ fn every_value_has_the_layer_it_comes_from() {
     home.good(&["config", "set", "box.env.B", "-x y"]);
     home.good(&["config", "set", "-g", "box.cap_add", "net_raw,CAP_SYS_PTRACE"]);
     insta::assert_snapshot!(home.good(&["config", "list"]), @r"
-SETTING          VALUE       FROM
-box.image        node:22     global settings
-box.from         -           -
-box.memory       3g          defaults in agentbox.yaml:3
-box.cpus         0.5         project settings
-box.pids         4096        built-in
-box.env.A        d           defaults in agentbox.yaml:4
-box.env.B        -x y        project settings
-box.network      -           -
-box.docker       false       built-in
-box.cap_add      NET_RAW     defaults in agentbox.yaml:5
-box.cap_add      SYS_PTRACE  global settings
-box.volumes      -           -
-box.wait         false       built-in
-carry.max_bytes  100m        built-in
+SETTING               VALUE       FROM
+box.image             node:22     global settings
+box.from              -           -
+box.memory            3g          defaults in agentbox.yaml:3
+box.cpus              0.5         project settings
+box.pids              4096        built-in
+box.env.A             d           defaults in agentbox.yaml:4
+box.env.B             -x y        project settings
+box.network           -           -
+box.docker            false       built-in
+box.cap_add           NET_RAW     defaults in agentbox.yaml:5
+box.cap_add           SYS_PTRACE  global settings
+box.volumes           -           -
+box.wait              false       built-in
+carry.max_bytes       100m        built-in
+checkpoint.max_depth  3           built-in
 ");
     insta::assert_snapshot!(home.good(&["config", "list", "--global"]), @r"
-SETTING          VALUE       FROM
-box.image        node:22     global settings
-box.from         -           -
-box.memory       -           -
-box.cpus         -           -
-box.pids         4096        built-in
-box.env          -           -
-box.network      -           -
-box.docker       false       built-in
-box.cap_add      NET_RAW     global settings
-box.cap_add      SYS_PTRACE  global settings
-box.volumes      -           -
-box.wait         false       built-in
-carry.max_bytes  100m        built-in
+SETTING               VALUE       FROM
+box.image             node:22     global settings
+box.from              -           -
+box.memory            -           -
+box.cpus              -           -
+box.pids              4096        built-in
+box.env               -           -
+box.network           -           -
+box.docker            false       built-in
+box.cap_add           NET_RAW     global settings
+box.cap_add           SYS_PTRACE  global settings
+box.volumes           -           -
+box.wait              false       built-in
+carry.max_bytes       100m        built-in
+checkpoint.max_depth  3           built-in
 ");
     assert_eq!(home.good(&["config", "get", "box.env"]), "A=d\nB=-x y\n");
     assert_eq!(home.good(&["config", "get", "box.env.B"]), "-x y\n");
@@ -245,7 +247,7 @@ error: ~/.config/agentbox/projects/%HOME%shop.yaml:3:9: box.pids in the file mus
 error: ~/.config/agentbox/config.yaml:1:1: unknown key "boxes" in the file
   1 | boxes: []
     | ^^^^^
-  hint: the keys here are box, carry
+  hint: the keys here are box, carry, checkpoint
 "#);
     for arguments in [
         &["config", "list"][..],
@@ -289,14 +291,6 @@ fn xdg_config_home_is_where_settings_are() {
 #[test]
 fn create_refuses_what_this_version_cannot_do_and_says_who_asked() {
     let home = Home::new();
-    home.good(&["config", "set", "-g", "box.from", "warm"]);
-    insta::assert_snapshot!(home.run(&["create", "--no-wizard"]).all(), @r"
-exit 2
-error: this version cannot make a box from a checkpoint
-  caused by: box.from is warm in ~/.config/agentbox/config.yaml:2
-hint: agentbox config unset --global box.from
-");
-    home.good(&["config", "unset", "-g", "box.from"]);
     home.yaml("defaults:\n  box:\n    docker: true\n");
     insta::assert_snapshot!(home.run(&["create", "--defaults", "yes"]).all(), @r"
 exit 2

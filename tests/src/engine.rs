@@ -75,6 +75,38 @@ pub fn containers_of(belongs: impl Fn(&str) -> bool) -> Vec<String> {
         .collect()
 }
 
+/// Ids of all images that were made of boxes whose project directory satisfies the condition, the newest first.
+#[track_caller]
+pub fn images_of(belongs: impl Fn(&str) -> bool) -> Vec<String> {
+    let filter = "label=dev.agentbox.project";
+    let listed = docker(&["images", "-q", "--no-trunc", "--filter", filter])
+        .ok()
+        .stdout;
+    let mut ids: Vec<&str> = Vec::new();
+    for id in listed.lines() {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids.retain(|id| {
+        inspect(id).is_some_and(|image| {
+            belongs(
+                image["Config"]["Labels"]["dev.agentbox.project"]
+                    .as_str()
+                    .unwrap_or_default(),
+            )
+        })
+    });
+    ids.into_iter().map(str::to_owned).collect()
+}
+
+/// Removes images, with all their tags. What vanishes meanwhile, or with another one, is as good as removed.
+pub fn remove_images(images: &[String]) {
+    for image in images {
+        docker(&["rmi", "-f", image]);
+    }
+}
+
 /// Removes containers with the volumes they mount. What vanishes meanwhile is as good as removed.
 pub fn remove(containers: &[String]) {
     for container in containers {

@@ -79,6 +79,37 @@ pub fn other_user() -> String {
     })
 }
 
+/// An image with busybox that has everything in its configuration which a Dockerfile line can say.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn configured() -> String {
+    let changes = [
+        r#"ENV PATH=/bin QUOTED="q\"uo te" DOLLAR="\$HOME x=y" EMPTY="" BACKSLASH="a\\b""#,
+        "USER someone",
+        "WORKDIR /srv",
+        r#"ENTRYPOINT ["/bin/sh", "-c", "echo \"$DOLLAR\""]"#,
+        r#"CMD ["a b", "c"]"#,
+        "EXPOSE 5432/tcp 53/udp",
+        r#"VOLUME ["/data"]"#,
+        r#"LABEL org.example.text="va\"l \$1" org.example.json="{\"a\":1}""#,
+        "HEALTHCHECK --interval=5s --retries=2 CMD true",
+        "ONBUILD RUN true",
+    ];
+    imported("configured", &changes, |root| {
+        for directory in ["bin", "etc", "srv", "data", "home/someone"] {
+            fs::create_dir_all(root.join(directory)).expect("a directory can be made");
+        }
+        copy_busybox(&root.join("bin/busybox"));
+        std::os::unix::fs::symlink("busybox", root.join("bin/sh")).expect("a link can be made");
+        fs::write(
+            root.join("etc/passwd"),
+            "someone:x:1234:1234::/home/someone:/bin/sh\n",
+        )
+        .expect("a file can be written");
+    })
+}
+
 /// A static busybox on the host: the machine's own, else the one of Debian's package `busybox-static`.
 ///
 /// # Panics

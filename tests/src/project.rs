@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+use crate::own_engine::OwnEngine;
 use crate::process::{Output, PATIENCE, Running, run};
 use crate::test_box::TestBox;
 use crate::{binaries, engine, images, sweep};
@@ -20,6 +21,8 @@ pub struct Project {
     directory: PathBuf,
     name: String,
     engine: String,
+    /// Whether other tests use that engine.
+    is_shared: bool,
 }
 
 /// An engine that nobody can reach.
@@ -36,6 +39,20 @@ impl Project {
         sweep::once();
         let mut project = Self::without_engine();
         project.engine = engine;
+        project.is_shared = true;
+        project
+    }
+
+    /// A project whose boxes are on an engine of the test's own, which takes them away with it.
+    ///
+    /// # Panics
+    /// As [`Project::empty`].
+    #[track_caller]
+    pub fn on(engine: &OwnEngine, yaml: &str) -> Self {
+        let mut project = Self::without_engine();
+        project.engine = engine.url();
+        project.is_shared = false;
+        project.file("agentbox.yaml", yaml);
         project
     }
 
@@ -81,6 +98,7 @@ impl Project {
             directory,
             name,
             engine: NO_ENGINE.to_owned(),
+            is_shared: false,
         }
     }
 
@@ -195,17 +213,26 @@ impl Project {
         let own = self.root.path().to_owned();
         engine::containers_of(|project| Path::new(project).starts_with(&own))
     }
+
+    /// Ids of all images that `agentbox` made of this project's boxes, whatever they are.
+    #[track_caller]
+    pub fn images(&self) -> Vec<String> {
+        let own = self.root.path().to_owned();
+        engine::images_of(|project| Path::new(project).starts_with(&own))
+    }
 }
 
 impl Drop for Project {
     fn drop(&mut self) {
-        if self.engine == NO_ENGINE {
+        if !self.is_shared {
             return;
         }
         // A test may end here by a panic, and a guard must not panic while panicking.
-        if std::panic::catch_unwind(|| engine::remove(&self.containers())).is_err()
-            && !std::thread::panicking()
-        {
+        let remove = || {
+            engine::remove(&self.containers());
+            engine::remove_images(&self.images());
+        };
+        if std::panic::catch_unwind(remove).is_err() && !std::thread::panicking() {
             panic!("the boxes of {} could not be removed", self.directory.display());
         }
     }

@@ -22,6 +22,9 @@ pub fn once() {
         engine::remove(&engine::containers_of(|project| {
             is_abandoned(&temporary, Path::new(project))
         }));
+        engine::remove_images(&engine::images_of(|project| {
+            is_abandoned(&temporary, Path::new(project))
+        }));
         for entry in std::fs::read_dir(&temporary).into_iter().flatten().flatten() {
             if is_abandoned(&temporary, &entry.path()) {
                 // Another test process may be sweeping too.

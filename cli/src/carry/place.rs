@@ -80,6 +80,10 @@ pub(super) enum PutKind {
     Link {
         target: PathBuf,
     },
+    /// A file for root alone that is no file of the host's.
+    Record {
+        content: Vec<u8>,
+    },
 }
 
 /// Where the entries go in a box of these people.
@@ -350,6 +354,7 @@ mod tests {
                     PutKind::Directory { mode } => format!("d {mode:04o}"),
                     PutKind::File { mode, .. } => format!("f {mode:04o}"),
                     PutKind::Link { target } => format!("l {}", target.display()),
+                    PutKind::Record { .. } => "r".to_owned(),
                 };
                 format!(
                     "{} {}:{} {what}",

@@ -18,7 +18,7 @@ use super::people::People;
 use super::place::{self, Destination, Put, PutKind, There};
 use super::{Plan, Stamp};
 use crate::docker::{Docker, PathKind, PathStat};
-use crate::seed::pipe;
+use crate::seed::{Owner, pipe};
 
 /// Largest `/etc/passwd` that is read, in bytes.
 const PASSWD_LIMIT: usize = 1 << 20;
@@ -50,7 +50,8 @@ pub async fn send(docker: &Docker, container: &str, image_user: &str, plan: &Pla
     let people = People::new(image_user, passwd, group.as_deref())?;
     let destinations = place::destinations(plan, &people)?;
     let kinds = look_around(docker, container, &destinations).await?;
-    let puts = place::compose(&destinations, &people, &kinds)?;
+    let mut puts = place::compose(&destinations, &people, &kinds)?;
+    puts.extend(record(&destinations)?);
     let sent = Sent {
         in_workspace: puts
             .iter()
@@ -61,6 +62,25 @@ pub async fn send(docker: &Docker, container: &str, image_user: &str, plan: &Pla
     };
     upload(docker, container, puts).await?;
     Ok(sent)
+}
+
+/// What a checkpoint of the box will have of all this, for whoever takes one: everything but secrets.
+fn record(destinations: &[Destination<'_>]) -> Result<Option<Put>, Failure> {
+    let open: Vec<&str> = destinations
+        .iter()
+        .filter(|destination| !destination.entry.carry.secret)
+        .map(|destination| destination.path.as_str())
+        .collect();
+    if open.is_empty() {
+        return Ok(None);
+    }
+    let content = serde_json::to_vec(&open)
+        .map_err(|error| Failure::failed("cannot encode what is carried").because(&error))?;
+    Ok(Some(Put {
+        path: PathBuf::from(paths::CARRIED),
+        owner: Owner::ROOT,
+        kind: PutKind::Record { content },
+    }))
 }
 
 /// What a container has at the directories above each destination, as far up as something is missing, and where a
@@ -160,6 +180,12 @@ fn one(builder: &mut tar::Builder<&mut dyn Write>, put: &Put, now: u64) -> io::R
             header.set_mode(*mode);
             header.set_size(0);
             builder.append_data(&mut header, path, io::empty())
+        }
+        PutKind::Record { content } => {
+            header.set_entry_type(tar::EntryType::Regular);
+            header.set_mode(0o600);
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, path, content.as_slice())
         }
         PutKind::Link { target } => {
             header.set_entry_type(tar::EntryType::Symlink);

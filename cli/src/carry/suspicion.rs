@@ -59,6 +59,32 @@ const MARKERS: [&str; 12] = [
     "\"refresh_token\"",
 ];
 
+/// Whole names of files that hold secrets and hardly anything else.
+const NOTHING_ELSE: [&str; 8] = [
+    ".env",
+    ".dev.vars",
+    ".netrc",
+    ".pgpass",
+    ".my.cnf",
+    ".htpasswd",
+    ".git-credentials",
+    ".dockercfg",
+];
+/// Ends of the names of such files.
+const NOTHING_ELSE_SUFFIXES: [&str; 4] = [".p12", ".pfx", ".kdbx", ".jks"];
+
+/// Whether a file holds secrets, judged by its name alone: one that may as well hold none, such as a certificate or the
+/// settings of a package manager, does not count.
+pub fn is_secret_file(path: &Path) -> bool {
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else {
+        return false;
+    };
+    let is_named = NOTHING_ELSE.contains(&&*name)
+        || PREFIXES.iter().any(|start| name.starts_with(start))
+        || NOTHING_ELSE_SUFFIXES.iter().any(|end| name.ends_with(end));
+    is_named && !HARMLESS.iter().any(|end| name.ends_with(end))
+}
+
 /// Why a file looks like a secret, judged by its path; `None` where it does not.
 pub(super) fn of_path(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_string_lossy();
@@ -120,6 +146,16 @@ mod tests {
             "/p/key.txt",
         ] {
             assert_eq!(of_path(Path::new(path)), None, "{path}");
+        }
+        for (path, alone) in [
+            ("/p/.env.local", true),
+            ("/p/.env.example", false),
+            ("/h/.ssh/id_ed25519", true),
+            ("/h/.ssh/known_hosts", false),
+            ("/h/.npmrc", false),
+            ("/p/ca.pem", false),
+        ] {
+            assert_eq!(is_secret_file(Path::new(path)), alone, "{path}");
         }
         let mut file = tempfile::tempfile().unwrap();
         let content = |text: &str, file: &mut File| {

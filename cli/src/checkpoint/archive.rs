@@ -307,7 +307,10 @@ pub(super) mod tests {
         builder.into_inner().unwrap()
     }
 
-    fn split(archive: &[u8], sizes: &[usize]) -> Result<(Vec<(String, Vec<u8>)>, Vec<u8>), Malformed> {
+    /// Paths with their content and padding, and all bytes that came out.
+    type Found = (Vec<(String, Vec<u8>)>, Vec<u8>);
+
+    fn split(archive: &[u8], sizes: &[usize]) -> Result<Found, Malformed> {
         let mut splitter = Splitter::default();
         let (mut entries, mut all) = (Vec::<(String, Vec<u8>)>::new(), Vec::new());
         let mut rest = archive;

@@ -1,5 +1,7 @@
 //! Which checkpoints there are, and which one a user means.
 
+use std::collections::HashMap;
+
 use agentbox_ctl::failure::Failure;
 
 use super::record::Record;
@@ -57,7 +59,10 @@ impl Catalog {
 
     /// The checkpoints among images.
     pub fn of(images: Vec<ImageSummary>) -> Self {
-        let mut checkpoints: Vec<Checkpoint> = images.iter().flat_map(of_image).collect();
+        let mut checkpoints: Vec<Checkpoint> = images
+            .iter()
+            .flat_map(|image| of_image(&image.id, &image.tags, image.size, &image.labels))
+            .collect();
         checkpoints.sort_by(|a, b| (a.record.time, &a.tag).cmp(&(b.record.time, &b.tag)));
         Self { checkpoints }
     }
@@ -129,24 +134,41 @@ pub fn key_of(project: &Project) -> Key {
     Key::of(&project.label(), &host_id())
 }
 
+/// The project's checkpoint that a tag of its own leads to: the one of a name, or its default. Asks for one image, where a
+/// list costs the engine a look at all that it has.
+///
+/// # Errors
+/// Those of the engine.
+pub(super) async fn by_tag(docker: &Docker, key: &Key, tag: &str) -> Result<Option<Checkpoint>, Failure> {
+    let Some(image) = docker.inspect_image(tag).await? else {
+        return Ok(None);
+    };
+    let mut found = of_image(&image.id, &image.tags, image.size, &image.labels);
+    found.retain(|checkpoint| checkpoint.key == *key);
+    // The tag itself, where it is a checkpoint's.
+    let exact = found.iter().position(|checkpoint| checkpoint.tag == tag);
+    Ok(match exact {
+        Some(index) => Some(found.swap_remove(index)),
+        None => found.into_iter().next(),
+    })
+}
+
 /// A checkpoint for each tag of an image that makes it one.
-fn of_image(image: &ImageSummary) -> Vec<Checkpoint> {
-    let record = Record::from_labels(&image.labels);
+fn of_image(id: &str, tags: &[String], size: i64, labels: &HashMap<String, String>) -> Vec<Checkpoint> {
+    let record = Record::from_labels(labels);
     if record.name.is_empty() {
         return Vec::new();
     }
-    image
-        .tags
-        .iter()
+    tags.iter()
         .filter_map(|tag| {
             let (key, name) = Key::of_tag(tag)?;
             Some(Checkpoint {
-                id: image.id.clone(),
-                is_default: image.tags.contains(&key.default_tag()),
+                id: id.to_owned(),
+                is_default: tags.contains(&key.default_tag()),
                 key,
                 name: name.to_owned(),
                 tag: tag.clone(),
-                size: image.size,
+                size,
                 record: record.clone(),
             })
         })
@@ -156,7 +178,6 @@ fn of_image(image: &ImageSummary) -> Vec<Checkpoint> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use std::collections::HashMap;
 
     /// An image as the engine lists it.
     pub(crate) fn image(id: &str, name: &str, tags: &[&str]) -> ImageSummary {

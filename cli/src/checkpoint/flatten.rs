@@ -18,6 +18,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::changes::changes;
+use super::commit::commit;
 use super::filter::Filter;
 use super::still::{Still, remove_image};
 use super::survey::Survey;
@@ -67,15 +68,12 @@ pub(super) async fn flatten(
         });
     }
     let begun = Instant::now();
-    // Not to be cut off: the engine would go on, and nobody would know what it made. It is no checkpoint, whatever the
-    // box was made from.
+    // It is no checkpoint, whatever the box was made from.
     let temporary = HashMap::from([
         (label::TEMPORARY.to_owned(), Maker::current().encode()),
         (label::CHECKPOINT.to_owned(), String::new()),
     ]);
-    let image = docker
-        .commit_frozen(&info.container_id, &survey.image, &temporary)
-        .await?;
+    let image = commit(context, docker, info, &survey.image, &temporary, interrupt).await?;
     let paused = begun.elapsed();
     let result = match Still::of_image(docker, &image, &info.name).await {
         Ok(still) => {

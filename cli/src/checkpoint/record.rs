@@ -60,7 +60,7 @@ pub struct Parent {
 /// A volume of a box: what is in it is in no checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeLeftOut {
-    /// The volume's name, as the box was made with it.
+    /// The volume's name, as the box was made with it; empty for one that its image declares.
     pub name: String,
     /// Where it is mounted.
     pub path: String,

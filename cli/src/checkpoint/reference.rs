@@ -58,6 +58,11 @@ impl Key {
     }
 }
 
+/// Whether a tag says which checkpoint is a project's default.
+pub fn is_default_tag(tag: &str) -> bool {
+    tag.starts_with(DEFAULTS)
+}
+
 /// Checks a name that a user gave.
 ///
 /// # Errors
@@ -85,7 +90,7 @@ mod tests {
     fn a_tag_tells_whose_and_what_it_is() {
         let key = Key::of("/home/me/My Shop", "host");
         let tag = key.tag("warm-2");
-        assert_eq!(tag, "agentbox/checkpoint/my-shop-0f0d3c8d:warm-2");
+        assert_eq!(tag, "agentbox/checkpoint/my-shop-c6f98353:warm-2");
         assert_eq!(Key::of_tag(&tag), Some((key.clone(), "warm-2")));
         for other in [
             "agentbox/base:latest",

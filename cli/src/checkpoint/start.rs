@@ -3,8 +3,10 @@
 use agentbox_ctl::failure::{Failure, Kind};
 use agentbox_ctl::paths;
 
-use super::catalog::{Catalog, Checkpoint, key_of};
+use super::catalog::{Catalog, Checkpoint, by_tag, key_of};
+use super::reference::Key;
 use super::still::Still;
+use crate::boxes::name;
 use crate::context::Context;
 use crate::docker::Docker;
 use crate::plan::create::{Settings, Start, Warm};
@@ -29,24 +31,12 @@ pub async fn warm_up(
     if settings.start == Start::Image {
         return cold();
     }
-    let catalog = Catalog::load(docker).await?;
     let key = key_of(project);
     let found = match &settings.start {
-        Start::Checkpoint(spec) => {
-            catalog
-                .find(&key, spec)
-                .map_err(|mut failure| match settings.place("box.from") {
-                    Some(place) => {
-                        // What a file says is wrong there, and not on the command line.
-                        failure.kind = Kind::Usage;
-                        failure
-                            .cause(place)
-                            .hint("agentbox create --from none starts without one")
-                    }
-                    None => failure,
-                })?
-        }
-        _ => match catalog.default_of(&key) {
+        Start::Checkpoint(spec) => named(docker, &key, spec)
+            .await
+            .map_err(|failure| placed(failure, settings))?,
+        _ => match by_tag(docker, &key, &key.default_tag()).await? {
             Some(found) => found,
             None => return cold(),
         },
@@ -57,7 +47,30 @@ pub async fn warm_up(
         resync,
         base: found.record.base.clone(),
     });
-    Ok(Some(found.clone()))
+    Ok(Some(found))
+}
+
+/// The checkpoint that a user means. A name, which it mostly is, needs no look at all the others.
+async fn named(docker: &Docker, key: &Key, spec: &str) -> Result<Checkpoint, Failure> {
+    if name::is_valid(spec)
+        && let Some(found) = by_tag(docker, key, &key.tag(spec)).await?
+    {
+        return Ok(found);
+    }
+    Ok(Catalog::load(docker).await?.find(key, spec)?.clone())
+}
+
+/// What a file says is wrong there, and not on the command line.
+fn placed(mut failure: Failure, settings: &Settings) -> Failure {
+    match settings.place("box.from") {
+        Some(place) if failure.kind == Kind::NotFound => {
+            failure.kind = Kind::Usage;
+            failure
+                .cause(place)
+                .hint("agentbox create --from none starts without one")
+        }
+        _ => failure,
+    }
 }
 
 /// The `agentbox.yaml` of a checkpoint.

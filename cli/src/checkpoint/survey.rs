@@ -158,7 +158,8 @@ async fn volumes(
         .iter()
         .filter(|(kind, _, path)| kind == "volume" && path != paths::PRIVATE)
         .map(|(_, volume, path)| VolumeLeftOut {
-            name: volume.strip_prefix(&prefix).unwrap_or(volume).to_owned(),
+            // One that the image declares has no name but the engine's.
+            name: volume.strip_prefix(&prefix).unwrap_or_default().to_owned(),
             path: path.clone(),
             units: Vec::new(),
         })

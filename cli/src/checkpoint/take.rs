@@ -11,13 +11,14 @@
 
 use std::time::{Duration, Instant};
 
-use agentbox_ctl::failure::Failure;
+use agentbox_ctl::failure::{Failure, Kind};
 
 use super::catalog::{Catalog, Checkpoint};
+use super::commit::commit;
 use super::flatten::flatten;
 use super::reference::{self, Key};
 use super::still::remove_image;
-use super::survey::{Survey, survey};
+use super::survey::survey;
 use crate::boxes::{BoxInfo, BoxState, name};
 use crate::context::Context;
 use crate::docker::Docker;
@@ -88,15 +89,18 @@ pub async fn take(
     let is_deep = survey.depth + 1 > wanted.max_depth || survey.image.layers >= MOST_LAYERS;
     let flat = wanted.merged || is_deep;
     record.depth = if flat { 0 } else { survey.depth + 1 };
+    let labels = record.labels();
     let (image, paused) = if flat {
-        let flat = flatten(context, docker, info, runs, &survey, &record.labels(), interrupt).await?;
+        let flattening = flatten(context, docker, info, runs, &survey, &labels, interrupt);
+        let flat = flattening.await.map_err(|stopped| explained(info, stopped))?;
         (flat.image, flat.paused)
     } else {
         let step = context
             .ui
             .step(&format!("taking a checkpoint of box `{}`", info.name));
         let begun = Instant::now();
-        let image = commit(context, docker, info, &survey, &record.labels(), interrupt).await?;
+        let committing = commit(context, docker, info, &survey.image, &labels, interrupt);
+        let image = committing.await.map_err(|stopped| explained(info, stopped))?;
         drop(step);
         (image, runs.then(|| begun.elapsed()))
     };
@@ -113,27 +117,20 @@ pub async fn take(
     }
 }
 
-/// Commits, to the end: the engine would go on, and nobody would know what it made.
-async fn commit(
-    context: &Context,
-    docker: &Docker,
-    info: &BoxInfo,
-    survey: &Survey,
-    labels: &std::collections::HashMap<String, String>,
-    interrupt: &mut Interrupt,
-) -> Result<String, Stopped> {
-    let mut committing = std::pin::pin!(docker.commit_frozen(&info.container_id, &survey.image, labels));
-    tokio::select! {
-        image = &mut committing => return Ok(image?),
-        _ = interrupt.received() => {}
+/// A failure of the engine's, with what it means.
+fn explained(info: &BoxInfo, stopped: Stopped) -> Stopped {
+    let Stopped::Failed(mut failure) = stopped else {
+        return stopped;
+    };
+    let is_full = failure.causes.iter().any(|cause| cause.contains("no space left"));
+    if failure.kind != Kind::EngineUnreachable {
+        failure.message = format!("cannot take a checkpoint of box `{}`", info.name);
     }
-    context
-        .ui
-        .status("interrupted: waiting for the engine, which cannot be told to end a commit");
-    if let Ok(image) = committing.await {
-        remove_image(context, docker, &image).await;
-    }
-    Err(Stopped::Interrupted)
+    Stopped::Failed(if is_full {
+        failure.hint("agentbox df says what takes the space; agentbox prune, or agentbox checkpoint rm")
+    } else {
+        failure
+    })
 }
 
 /// The name to take, as things are now.
@@ -170,7 +167,9 @@ async fn name_it(
     };
     let former = before.named(key, &name).map(|former| former.id.clone());
     docker.tag_image(image, &key.repository(), &name).await?;
-    if wanted.set_default {
+    // What new boxes start from is the name, not what had it once.
+    let was_default = before.named(key, &name).is_some_and(|former| former.is_default);
+    if wanted.set_default || was_default {
         let (repository, tag) = key.default_parts();
         docker.tag_image(image, &repository, tag).await?;
     }

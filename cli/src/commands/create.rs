@@ -156,8 +156,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             &mut settings,
             &mut order,
             !arguments.no_resync,
+            &mut interrupt,
         );
-        match interrupt.guard(warming).await {
+        match warming.await {
             Ok(()) => {}
             Err(Stopped::Failed(failure)) => return Err(failure),
             Err(Stopped::Interrupted) => return Ok(interrupted(context)),
@@ -209,8 +210,10 @@ async fn warm_up(
     settings: &mut Settings,
     order: &mut Order,
     resync: bool,
-) -> Result<(), Failure> {
-    let Some(found) = checkpoint::warm_up(docker, project, settings, resync).await? else {
+    interrupt: &mut Interrupt,
+) -> Result<(), Stopped> {
+    let finding = checkpoint::warm_up(docker, project, settings, resync);
+    let Some(found) = interrupt.guard(finding).await? else {
         return Ok(());
     };
     let age = found.record.time.map_or_else(String::new, |time| {
@@ -220,6 +223,7 @@ async fn warm_up(
         .ui
         .status(&format!("warm start from checkpoint `{}`{age}", found.name));
     if !resync {
+        // Not to be cut off: it makes something that it takes away again.
         order.config = checkpoint::config_of(context, docker, &found).await?;
     }
     Ok(())

@@ -9,14 +9,17 @@ use serde::Serialize;
 use super::on_runtime;
 use crate::Exit;
 use crate::boxes::{self, label};
+use crate::checkpoint::Catalog;
 use crate::context::Context;
 use crate::docker::Docker;
+use crate::image;
 use crate::ui::{one_line, size};
 
 /// Arguments of `df`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Sizes of boxes and volumes are their own; those of images include layers that others share.
+    after_help = "Sizes of boxes and volumes are their own; those of checkpoints and images include layers
+that others share.
 
 Examples:
   agentbox df
@@ -36,7 +39,7 @@ struct Row {
     bytes: i64,
 }
 
-/// Shows which box, volume and image takes how much.
+/// Shows which box, volume, checkpoint and image takes how much.
 ///
 /// # Errors
 /// Those of the engine.
@@ -44,10 +47,11 @@ pub fn run(_: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let step = context.ui.step("counting");
-        let (observed, volumes, images, usage) = tokio::try_join!(
+        let (observed, volumes, images, catalog, usage) = tokio::try_join!(
             boxes::observe(&docker),
             async { Ok(docker.list_volumes(label::ID, false).await?) },
             async { Ok(docker.list_images(label::IMAGE).await?) },
+            Catalog::load(&docker),
             async { Ok(docker.disk_usage().await?) },
         )?;
         drop(step);
@@ -79,13 +83,27 @@ pub fn run(_: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 .map(|name| (*name).to_owned()),
             bytes: taken(&usage.volumes, &volume.name),
         });
-        let images = images.iter().map(|image| Row {
-            kind: "image",
-            name: image.tags.first().unwrap_or(&image.id).clone(),
+        let checkpoints = catalog.checkpoints.iter().map(|checkpoint| Row {
+            kind: "checkpoint",
+            name: checkpoint.tag.clone(),
             box_name: None,
-            bytes: image.size,
+            bytes: checkpoint.size,
         });
-        let rows: Vec<Row> = boxes.chain(half_made).chain(volumes).chain(images).collect();
+        let images = images
+            .iter()
+            .filter(|image| image::is_own(image))
+            .map(|image| Row {
+                kind: "image",
+                name: image.tags.first().unwrap_or(&image.id).clone(),
+                box_name: None,
+                bytes: image.size,
+            });
+        let rows: Vec<Row> = boxes
+            .chain(half_made)
+            .chain(volumes)
+            .chain(checkpoints)
+            .chain(images)
+            .collect();
         if context.json {
             context.ui.json(&rows)?;
         } else if rows.is_empty() {

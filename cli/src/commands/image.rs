@@ -100,6 +100,7 @@ async fn list(context: &Context, docker: &Docker) -> Result<Exit, Failure> {
         .list_images(label::IMAGE)
         .await?
         .into_iter()
+        .filter(image::is_own)
         .map(|image| Row {
             kind: image.labels.get(label::IMAGE).cloned().unwrap_or_default(),
             id: image.id,

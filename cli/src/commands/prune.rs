@@ -37,6 +37,7 @@ struct Removed<'a> {
     half_made: Vec<&'a str>,
     volumes: &'a [String],
     images: &'a [String],
+    checkpoints: &'a [String],
 }
 
 /// How long removals that have begun may take; what is left after that is for the next prune.
@@ -45,7 +46,7 @@ const REMOVALS: Duration = Duration::from_secs(10);
 const REMOVALS_POLL: Duration = Duration::from_millis(50);
 
 /// Removes what nobody needs: half-made boxes whose maker is gone, volumes whose box is gone, images that served a
-/// command which is gone.
+/// command which is gone, checkpoints without a name that nothing lies on.
 ///
 /// # Errors
 /// No terminal to ask on and no `-f` (2), those of the engine.
@@ -57,10 +58,12 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         let volumes = docker.list_volumes(label::ID, true).await?;
         let observed = boxes::observe(&docker).await?;
         let images = docker.list_images(label::TEMPORARY).await?;
+        let saved = docker.list_images(label::CHECKPOINT).await?;
         let leftovers = prune::leftovers(
             &observed,
             &volumes,
             &images,
+            &saved,
             &Maker::current(),
             now(),
             maker::start_time,
@@ -88,20 +91,40 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         for image in &leftovers.images {
             docker.remove_image(image).await?;
         }
+        // The newest first: the others may lie beneath.
+        let mut checkpoints = Vec::new();
+        for image in leftovers.checkpoints {
+            match docker.remove_image(&image).await {
+                Ok(()) => checkpoints.push(image),
+                // Something lies on it, or it went with what lay on it.
+                Err(error) if error.is_conflict() || error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         if context.json {
             context.ui.json(&Removed {
                 half_made,
                 volumes: &volumes,
                 images: &leftovers.images,
+                checkpoints: &checkpoints,
             })?;
-        } else if half_made.is_empty() && volumes.is_empty() && leftovers.images.is_empty() {
+        } else if half_made.is_empty()
+            && volumes.is_empty()
+            && leftovers.images.is_empty()
+            && checkpoints.is_empty()
+        {
             context.ui.status("there is nothing to remove");
         } else {
             context.ui.status(&format!(
-                "removed {}, {} and {}",
+                "removed {}, {}, {} and {}",
                 counted(half_made.len(), "half-made box", "half-made boxes"),
                 counted(volumes.len(), "volume", "volumes"),
-                counted(leftovers.images.len(), "temporary image", "temporary images")
+                counted(leftovers.images.len(), "temporary image", "temporary images"),
+                counted(
+                    checkpoints.len(),
+                    "checkpoint without a name",
+                    "checkpoints without a name"
+                )
             ));
         }
         Ok(Exit::SUCCESS)
@@ -130,6 +153,11 @@ fn agreed(context: &Context, leftovers: &Leftovers) -> Result<bool, Failure> {
     }
     for image in &leftovers.images {
         context.ui.status(&format!("temporary image {}", one_line(image)));
+    }
+    for image in &leftovers.checkpoints {
+        context
+            .ui
+            .status(&format!("checkpoint without a name {}", one_line(image)));
     }
     if !context.ui.is_interactive() {
         return Err(

@@ -12,6 +12,7 @@ use super::{Made, took};
 use crate::boxes::identity::host_id;
 use crate::boxes::{self, label, name};
 use crate::carry;
+use crate::checkpoint;
 use crate::context::Context;
 use crate::docker::{Attached, Docker, DockerError, ImageDetails};
 use crate::image;
@@ -230,6 +231,12 @@ impl Attempt<'_> {
         let ours = self.settings.image == image::DEFAULT && self.image.labels.contains_key(label::IMAGE);
         if user == BASE_USER && ours {
             return Ok(BASE_OWNER);
+        }
+        // So does what was found when the checkpoint was taken.
+        if self.settings.warm.is_some()
+            && let Some(owner) = checkpoint::Record::from_labels(&self.image.labels).owner
+        {
+            return Ok(owner);
         }
         let passwd = self
             .docker

@@ -28,6 +28,8 @@ pub struct ImageDetails {
     pub volumes: Vec<String>,
     /// Labels.
     pub labels: HashMap<String, String>,
+    /// Tags.
+    pub tags: Vec<String>,
     /// Environment, as `KEY=VALUE`.
     pub env: Vec<String>,
     /// Entrypoint; nothing where it has none.
@@ -110,6 +112,7 @@ impl Docker {
             user: config.user.unwrap_or_default(),
             volumes: config.volumes.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
+            tags: details.repo_tags.unwrap_or_default(),
             env: config.env.unwrap_or_default(),
             entrypoint: config.entrypoint.unwrap_or_default(),
             command: config.cmd.unwrap_or_default(),

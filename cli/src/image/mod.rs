@@ -4,8 +4,9 @@ pub mod build;
 
 use agentbox_ctl::failure::Failure;
 
+use crate::boxes::label;
 use crate::context::Context;
-use crate::docker::{Docker, ImageDetails};
+use crate::docker::{Docker, ImageDetails, ImageSummary};
 use crate::interrupt::{Interrupt, Stopped};
 use crate::ui::one_line;
 
@@ -15,6 +16,14 @@ pub const DEFAULT: &str = "agentbox/base:latest";
 /// Whether a reference means the base image.
 pub fn is_base(reference: &str) -> bool {
     reference == DEFAULT || reference == "agentbox/base"
+}
+
+/// Whether an image is one that agentbox built. What was made on top of it has its label, too: checkpoints, for one.
+pub fn is_own(image: &ImageSummary) -> bool {
+    image
+        .labels
+        .get(label::CHECKPOINT)
+        .is_none_or(|name| name.is_empty() && !image.labels.contains_key(label::TEMPORARY))
 }
 
 /// Gets an image that the engine does not have: builds the base image, pulls any other.

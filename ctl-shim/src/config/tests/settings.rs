@@ -82,7 +82,7 @@ error: agentbox.yaml:2:3: unknown key "memory" in defaults
 error: agentbox.yaml:3:3: unknown key "boxes" in defaults
   3 |   boxes: {}
     |   ^^^^^
-  hint: the keys here are box, carry
+  hint: the keys here are box, carry, checkpoint
 error: agentbox.yaml:6:5: unknown key "memroy" in box of defaults
   6 |     memroy: 4g
     |     ^^^^^^
@@ -149,7 +149,7 @@ error: config.yaml:1:15: box.memory in the file: the least is 6m
 error: config.yaml:2:1: unknown key "boxes" in the file
   2 | boxes: 1
     | ^^^^^
-  hint: the keys here are box, carry
+  hint: the keys here are box, carry, checkpoint
 "#);
     let mistakes = load_settings(b"box:\n  image: \xff").unwrap_err();
     assert_eq!((mistakes[0].line, mistakes[0].column), (2, 10));

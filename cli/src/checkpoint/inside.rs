@@ -1,0 +1,237 @@
+//! What is in a checkpoint's file system, from one pass over it.
+
+use std::collections::BTreeMap;
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths;
+use futures_util::StreamExt;
+use serde::Serialize;
+
+use super::archive::{Malformed, Part, Splitter};
+use super::catalog::Checkpoint;
+use super::scan::{Finding, Scanner};
+use super::still::Still;
+use crate::context::Context;
+use crate::docker::Docker;
+use crate::interrupt::{Interrupt, Stopped};
+use crate::ui::one_line;
+
+/// Directories that are counted apart from the one they lie in, wherever that is.
+const OF_THEIR_OWN: [&str; 4] = ["node_modules", "target", ".git", ".venv"];
+/// Most directories that are told apart.
+const MOST_DIRECTORIES: usize = 10_000;
+/// Most tasks that are named.
+const MOST_TASKS: usize = 1000;
+/// How many of the largest directories are shown.
+const SHOWN: usize = 10;
+
+/// What is inside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inside {
+    /// All files together, in bytes.
+    pub bytes: u64,
+    /// Regular files.
+    pub files: u64,
+    /// The directories that take most, the largest first.
+    pub largest: Vec<Directory>,
+    /// Tasks that have succeeded in it and are passed over while nothing has changed.
+    pub done_tasks: Vec<String>,
+    /// What looks like a secret.
+    pub secrets: Vec<Finding>,
+    /// How many more findings there are.
+    pub more_secrets: usize,
+}
+
+/// A directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Directory {
+    /// Its path.
+    pub path: String,
+    /// Its files together, in bytes.
+    pub bytes: u64,
+}
+
+/// Reads a checkpoint's files.
+///
+/// # Errors
+/// Those of the engine, a signal.
+pub async fn look_inside(
+    context: &Context,
+    docker: &Docker,
+    checkpoint: &Checkpoint,
+    interrupt: &mut Interrupt,
+) -> Result<Inside, Stopped> {
+    let step = context
+        .ui
+        .step(&format!("reading checkpoint `{}`", checkpoint.name));
+    let meter = step.meter();
+    let still = Still::of_image(docker, &checkpoint.id, &checkpoint.name).await?;
+    let reading = async {
+        let mut export = docker.export(&still.container);
+        let mut look = Look::default();
+        while let Some(piece) = export.next().await {
+            let piece = piece?;
+            meter.bytes(piece.len() as u64);
+            look.feed(piece)
+                .map_err(|error| Failure::failed("cannot read the checkpoint").because(&error))?;
+        }
+        look.finish()
+            .map_err(|error| Failure::failed("cannot read the checkpoint").because(&error))
+    };
+    let result = interrupt.guard(reading).await;
+    still.remove(context, docker).await;
+    result
+}
+
+/// Counts and looks through the entries of an archive.
+#[derive(Debug, Default)]
+struct Look {
+    splitter: Splitter,
+    scanner: Scanner,
+    directories: BTreeMap<String, u64>,
+    inside: Inside,
+    /// Bytes of the present file that are yet to come, without the padding.
+    left: u64,
+}
+
+impl Look {
+    fn feed(&mut self, piece: bytes::Bytes) -> Result<(), Malformed> {
+        let Self {
+            splitter,
+            scanner,
+            directories,
+            inside,
+            left,
+        } = self;
+        splitter.feed(piece, |part| {
+            match part {
+                Part::Begin(entry) => {
+                    *left = entry.size;
+                    scanner.begin(&entry.path, if entry.is_file() { entry.size } else { 0 });
+                    if !entry.is_file() {
+                        return Ok(());
+                    }
+                    inside.files += 1;
+                    inside.bytes = inside.bytes.saturating_add(entry.size);
+                    let path = String::from_utf8_lossy(&entry.path);
+                    let directory = directory_of(&path);
+                    if let Some(bytes) = directories.get_mut(directory) {
+                        *bytes += entry.size;
+                    } else if directories.len() < MOST_DIRECTORIES {
+                        directories.insert(directory.to_owned(), entry.size);
+                    }
+                    if let Some(task) = task_of(&path)
+                        && inside.done_tasks.len() < MOST_TASKS
+                    {
+                        inside.done_tasks.push(one_line(task).into_owned());
+                    }
+                }
+                Part::Content(bytes) => {
+                    let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                    *left -= count as u64;
+                    scanner.feed(&bytes[..count]);
+                }
+                Part::Trailer(_) => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(self) -> Result<Inside, Malformed> {
+        self.splitter.finish()?;
+        let mut inside = self.inside;
+        let mut largest: Vec<Directory> = self
+            .directories
+            .into_iter()
+            .map(|(path, bytes)| Directory {
+                path: one_line(&format!("/{path}")).into_owned(),
+                bytes,
+            })
+            .collect();
+        largest.sort_by(|a, b| (b.bytes, &a.path).cmp(&(a.bytes, &b.path)));
+        largest.truncate(SHOWN);
+        inside.largest = largest;
+        (inside.secrets, inside.more_secrets) = self.scanner.finish();
+        for finding in &mut inside.secrets {
+            finding.path = one_line(&finding.path).into_owned();
+        }
+        Ok(inside)
+    }
+}
+
+/// The directory that a file counts for: of the workspace and of a home the one below it, elsewhere the one at the top.
+fn directory_of(path: &str) -> &str {
+    let mut ends = path.match_indices('/').map(|(at, _)| at);
+    let mut start = 0;
+    let own = ends.clone().find(|end| {
+        let component = &path[start..*end];
+        start = end + 1;
+        OF_THEIR_OWN.contains(&component)
+    });
+    let depth = match path.split('/').next() {
+        Some("workspace" | "var") => 1,
+        Some("home" | "usr") => 1,
+        _ => 0,
+    };
+    let general = ends.nth(depth).or_else(|| path.rfind('/'));
+    match own.or(general) {
+        Some(end) => &path[..end],
+        None => "",
+    }
+}
+
+/// The task whose marker lies at a path.
+fn task_of(path: &str) -> Option<&str> {
+    path.strip_prefix(&paths::STATE[1..])?
+        .strip_prefix("/run-once/")
+        .filter(|task| !task.contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::archive::tests::archive;
+    use super::*;
+
+    #[test]
+    fn sizes_by_directory_tasks_and_secrets() {
+        let big = vec![b'x'; 3000];
+        let archive = archive(&[
+            ("etc/passwd", b"root"),
+            ("usr/lib/a/b", &big),
+            ("usr/lib/c", &big),
+            ("var/lib/agentbox/run-once/install", b"1"),
+            ("workspace/app/node_modules/a/b.js", &big),
+            ("workspace/app/node_modules/c/d.js", &big),
+            ("workspace/app/src/\x1b[31mx", b"AKIAIOSFODNN7EXAMPLE"),
+            ("workspace/readme", b"1"),
+        ]);
+        let mut look = Look::default();
+        for piece in archive.chunks(999) {
+            look.feed(bytes::Bytes::copy_from_slice(piece)).unwrap();
+        }
+        let inside = look.finish().unwrap();
+        let largest: Vec<_> = inside
+            .largest
+            .iter()
+            .map(|directory| format!("{} {}", directory.path, directory.bytes))
+            .collect();
+        assert_eq!(
+            largest,
+            [
+                "/usr/lib 6000",
+                "/workspace/app/node_modules 6000",
+                "/workspace/app 20",
+                "/etc 4",
+                "/var/lib 1",
+                "/workspace 1",
+            ]
+        );
+        assert_eq!(
+            (inside.files, inside.done_tasks.concat().as_str()),
+            (8, "install")
+        );
+        assert_eq!(inside.secrets.len(), 1);
+        assert!(!inside.secrets[0].path.contains('\x1b'));
+    }
+}

@@ -1,0 +1,64 @@
+//! Removing checkpoints, and choosing which one is a project's default.
+
+use agentbox_ctl::failure::Failure;
+
+use super::catalog::{Catalog, Checkpoint};
+use super::reference::Key;
+use super::used::users_of;
+use crate::docker::Docker;
+use crate::ui::one_line;
+
+/// Removes a checkpoint that nothing uses, with its project's default tag where that is on it. Tells whether it was.
+/// Layers that other checkpoints lie on stay with those.
+///
+/// # Errors
+/// One that boxes were made from, those of the engine.
+pub async fn remove(docker: &Docker, catalog: &Catalog, checkpoint: &Checkpoint) -> Result<bool, Failure> {
+    let name = &checkpoint.name;
+    // A second name of the same image keeps it.
+    let is_last = catalog
+        .checkpoints
+        .iter()
+        .all(|other| other.id != checkpoint.id || other.tag == checkpoint.tag);
+    if is_last {
+        let users = users_of(docker, checkpoint).await?;
+        if !users.is_empty() {
+            let users: Vec<_> = users.iter().map(|user| one_line(user)).collect();
+            return Err(
+                Failure::failed(format!("checkpoint `{name}` is in use: {}", users.join(", ")))
+                    .cause("a box lies on the files of the checkpoint that it was made from")
+                    .hint(
+                        "agentbox destroy the boxes first; agentbox checkpoint create makes new ones of them",
+                    ),
+            );
+        }
+    }
+    let was_default = checkpoint.is_default;
+    // The engine takes the image away with its last tag.
+    docker.remove_image(&checkpoint.tag).await?;
+    if was_default {
+        docker.remove_image(&checkpoint.key.default_tag()).await?;
+    }
+    Ok(was_default)
+}
+
+/// Makes a checkpoint the one that new boxes of its project start from.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn set_default(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Failure> {
+    let (repository, tag) = checkpoint.key.default_parts();
+    Ok(docker.tag_image(&checkpoint.id, &repository, tag).await?)
+}
+
+/// Lets new boxes of a project start cold. `false` where they did before.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn clear_default(docker: &Docker, key: &Key) -> Result<bool, Failure> {
+    match docker.remove_image(&key.default_tag()).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

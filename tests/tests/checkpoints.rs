@@ -1,0 +1,595 @@
+//! Checkpoints: taken in every state, kept whole, listed, named, flattened, removed.
+
+use agentbox_tests::process::{PATIENCE, run};
+use agentbox_tests::{Project, TestBox, engine, images, repository};
+use serde_json::{Value, json};
+
+const YAML: &str = "services: {web: {command: exec sleep 1000}}\n";
+
+/// Takes a checkpoint of a box; what `--json` says.
+#[track_caller]
+fn take(project: &Project, test_box: &TestBox<'_>, arguments: &[&str]) -> Value {
+    let mut all = vec!["checkpoint", "create", test_box.name(), "--json"];
+    all.extend(arguments);
+    project.run(&all).ok().json()
+}
+
+/// Makes a box from a checkpoint.
+#[track_caller]
+fn warm<'project>(
+    project: &'project Project,
+    checkpoint: &str,
+    suffix: &str,
+    arguments: &[&str],
+) -> TestBox<'project> {
+    let name = format!("{}-{suffix}", project.name());
+    let mut all = vec!["create", "-y", "-n", &name, "--from", checkpoint];
+    all.extend(arguments);
+    project.run(&all).ok();
+    TestBox::new(project, &name)
+}
+
+/// `checkpoint list --json`.
+#[track_caller]
+fn list(project: &Project) -> Vec<Value> {
+    let listed = project.run(&["checkpoint", "list", "--json"]).ok().json();
+    listed.as_array().cloned().unwrap_or_default()
+}
+
+#[track_caller]
+fn names(project: &Project) -> Vec<String> {
+    let of = |row: &Value| row["name"].as_str().unwrap_or_default().to_owned();
+    list(project).iter().map(of).collect()
+}
+
+#[test]
+fn a_box_is_saved_in_every_state_and_stays_in_it() {
+    let project = Project::new(YAML);
+    let test_box = project.create_from(&images::busybox(), &["--wait"]);
+    test_box.exec("echo one > /workspace/made").ok();
+    let pid = test_box.pid("web");
+    let running = take(&project, &test_box, &["--name", "running"]);
+    assert_eq!(
+        (&running["state"], &running["depth"]),
+        (&json!("running"), &json!(1))
+    );
+    assert!(running["pausedMs"].is_u64(), "{running}");
+    assert_eq!(test_box.status_json()["box"]["state"], "running");
+    assert_eq!(test_box.pid("web"), pid, "nothing restarts");
+    test_box.run("pause", &[]).ok();
+    let paused = take(&project, &test_box, &["--name", "paused"]);
+    let flat = take(&project, &test_box, &["--name", "paused-flat", "--merged"]);
+    assert_eq!(
+        (&paused["state"], &paused["pausedMs"]),
+        (&json!("paused"), &Value::Null)
+    );
+    assert_eq!(flat["depth"], 0);
+    assert_eq!(test_box.status_json()["box"]["state"], "paused");
+    test_box.run("unpause", &[]).ok();
+    assert_eq!(test_box.pid("web"), pid, "nothing restarts");
+    let said = project
+        .run(&[
+            "checkpoint",
+            "create",
+            test_box.name(),
+            "--name",
+            "flat",
+            "--merged",
+        ])
+        .ok();
+    assert!(said.stderr.contains("was paused for"), "{said}");
+    assert_eq!(test_box.pid("web"), pid, "nothing restarts");
+    let said = project
+        .run(&[
+            "snapshot",
+            "create",
+            test_box.name(),
+            "--name",
+            "stopped",
+            "--stop",
+        ])
+        .ok();
+    assert!(said.stderr.contains("is stopped"), "{said}");
+    assert_eq!(said.stdout, "stopped\n");
+    assert_eq!(test_box.status_json()["box"]["state"], "stopped");
+    for checkpoint in ["running", "paused", "paused-flat", "flat", "stopped"] {
+        let copy = warm(&project, checkpoint, checkpoint, &["--no-resync", "--wait"]);
+        assert_eq!(
+            copy.exec("cat /workspace/made").ok().stdout,
+            "one\n",
+            "{checkpoint}"
+        );
+        assert_eq!(copy.unit("web")["state"], "running");
+        let image = copy.status_json()["box"]["image"].clone();
+        assert!(
+            image
+                .as_str()
+                .is_some_and(|image| image.ends_with(&format!(":{checkpoint}"))),
+            "{image}"
+        );
+        copy.run("destroy", &["-f", "--discard"]).ok();
+    }
+    // Nothing but the five is left of it all.
+    assert_eq!(project.images().len(), 5);
+    assert_eq!(project.containers().len(), 1);
+}
+
+#[test]
+fn the_image_runs_as_the_one_that_the_box_was_made_from() {
+    let project = Project::new(YAML);
+    let image = images::configured();
+    let test_box = project.create_from(&image, &[]);
+    take(&project, &test_box, &["--name", "one"]);
+    let second = warm(&project, "one", "second", &[]);
+    take(&project, &second, &["--name", "two"]);
+    take(&project, &second, &["--name", "flat", "--merged"]);
+    let original = engine::inspect(&image).expect("the image is there")["Config"].clone();
+    for row in list(&project) {
+        let tag = row["tag"].as_str().expect("a checkpoint has a tag");
+        let config = engine::inspect(tag).expect("its image is there")["Config"].clone();
+        for key in [
+            "User",
+            "Env",
+            "Cmd",
+            "Entrypoint",
+            "WorkingDir",
+            "Volumes",
+            "Healthcheck",
+            "OnBuild",
+        ] {
+            assert_eq!(config[key], original[key], "{key} of {tag}");
+        }
+        // Those of the original, and the one that every box publishes.
+        let ports: Vec<&String> = config["ExposedPorts"]
+            .as_object()
+            .expect("it has ports")
+            .keys()
+            .collect();
+        assert!(
+            ports
+                .iter()
+                .all(|port| ["5432/tcp", "53/udp", "80/tcp"].contains(&port.as_str()))
+        );
+        assert!(ports.len() >= 2, "{ports:?}");
+        let labels = &config["Labels"];
+        for key in ["org.example.text", "org.example.json"] {
+            assert_eq!(labels[key], original["Labels"][key], "{tag}");
+        }
+        // A container that somebody runs from it is no box.
+        assert_eq!(labels["dev.agentbox.id"], "");
+        assert_eq!(labels["dev.agentbox.checkpoint"], row["name"]);
+        assert_eq!(labels["dev.agentbox.checkpoint.owner"], "1234:1234");
+        assert_eq!(row["image"], json!(image));
+    }
+    let stranger = format!("stranger-{}", project.name());
+    let tag = list(&project)[0]["tag"].as_str().unwrap_or_default().to_owned();
+    engine::docker(&["create", "--name", &stranger, &tag]).ok();
+    let boxes = project.run(&["list", "--json"]).ok().json();
+    let refused = project.run(&["checkpoint", "rm", &tag]);
+    engine::docker(&["rm", "-v", &stranger]).ok();
+    assert_eq!(boxes.as_array().map(Vec::len), Some(2), "{boxes}");
+    refused.expect_code(1).complains(&["in use"]);
+}
+
+#[test]
+fn names_defaults_and_removal() {
+    let project = Project::new(YAML);
+    let image = images::busybox();
+    let test_box = project.create_from(&image, &[]);
+    let create = ["checkpoint", "create", test_box.name()];
+    let with = |more: &[&str]| project.run(&[&create[..], more].concat());
+    assert_eq!(with(&[]).ok().stdout, format!("{}\n", test_box.name()));
+    assert_eq!(with(&[]).ok().stdout, format!("{}-2\n", test_box.name()));
+    with(&["--name", "none"]).expect_code(2);
+    with(&["--name", "No_Name"])
+        .expect_code(2)
+        .complains(&["--name no-name"]);
+    project
+        .run(&["checkpoint", "create", "no-such-box"])
+        .expect_code(3);
+    let first = take(&project, &test_box, &["--name", "warm", "--set-default"]);
+    assert_eq!(first["default"], true);
+    with(&["--name", "warm"]).expect_code(1).complains(&["--replace"]);
+    // The name keeps what it stands for; what had it is gone, since nothing lies on it.
+    let second = take(&project, &test_box, &["--name", "warm", "--replace"]);
+    assert_eq!(second["default"], true);
+    assert!(engine::inspect(first["id"].as_str().unwrap_or_default()).is_none());
+
+    // The default is what `create` starts from, unless it is told otherwise.
+    let name = format!("{}-default", project.name());
+    let said = project.run(&["create", "-y", "-n", &name]).ok();
+    assert!(
+        said.stderr.contains("warm start from checkpoint `warm`"),
+        "{said}"
+    );
+    let from_default = TestBox::new(&project, &name);
+    assert!(
+        from_default.status_json()["box"]["image"]
+            .as_str()
+            .is_some_and(|image| image.ends_with(":warm"))
+    );
+    let rows = list(&project);
+    let row = rows
+        .iter()
+        .find(|row| row["name"] == "warm")
+        .expect("it is listed");
+    assert_eq!((&row["boxes"], &row["default"]), (&json!([name]), &json!(true)));
+    let table = project.run(&["checkpoint", "ls"]).ok().stdout;
+    assert!(
+        table.lines().next().is_some_and(|line| line.contains("PARENTS")),
+        "{table}"
+    );
+    project
+        .run(&["create", "--from", "warm", "--image", &image])
+        .expect_code(2);
+    project
+        .run(&["create", "-y", "--from", "nope"])
+        .expect_code(3)
+        .complains(&["no checkpoint `nope`", "warm"]);
+    project
+        .run(&["create", "-y", "--image", &image, "--no-resync"])
+        .expect_code(2);
+
+    // A replaced one that a box lies on stays for it, without a name.
+    take(&project, &test_box, &["--name", "warm", "--replace"]);
+    assert!(engine::inspect(second["id"].as_str().unwrap_or_default()).is_some());
+    project.run(&["prune", "-f"]).ok();
+    assert!(engine::inspect(second["id"].as_str().unwrap_or_default()).is_some());
+    from_default.exec("true").ok();
+    from_default.run("destroy", &["-f", "--discard"]).ok();
+    project.run(&["prune", "-f"]).ok();
+    assert!(engine::inspect(second["id"].as_str().unwrap_or_default()).is_none());
+
+    // Removal: not from under a box, and with the default tag.
+    let child = warm(&project, "warm", "child", &[]);
+    project
+        .run(&["checkpoint", "rm", "warm"])
+        .expect_code(1)
+        .complains(&[child.name(), "destroy"]);
+    take(&project, &child, &["--name", "on-top"]);
+    child.run("destroy", &["-f", "--discard"]).ok();
+    let said = project.run(&["checkpoint", "rm", "warm"]).ok();
+    assert!(said.stderr.contains("default"), "{said}");
+    assert!(!names(&project).contains(&"warm".to_owned()));
+    // What lies on it goes on working.
+    warm(&project, "on-top", "grandchild", &[]).exec("true").ok();
+    project.run(&["checkpoint", "rm", "warm"]).expect_code(3);
+    project.run(&["checkpoint", "set-default", "on-top"]).ok();
+    assert_eq!(
+        list(&project).iter().filter(|row| row["default"] == true).count(),
+        1
+    );
+    project.run(&["checkpoint", "set-default", "--clear"]).ok();
+    project.run(&["checkpoint", "set-default", "--clear"]).ok();
+    assert_eq!(
+        list(&project).iter().filter(|row| row["default"] == true).count(),
+        0
+    );
+    let everywhere = project.run(&["checkpoint", "list", "-g", "--json"]).ok().json();
+    assert!(everywhere.as_array().is_some_and(|rows| rows.len() >= 3));
+    let kinds = project.run(&["df", "--json"]).ok().json();
+    assert!(
+        kinds
+            .as_array()
+            .is_some_and(|rows| rows.iter().any(|row| row["kind"] == "checkpoint"
+                && row["name"].as_str().is_some_and(|name| name.ends_with(":on-top"))))
+    );
+}
+
+#[test]
+fn settings_say_what_a_box_starts_from() {
+    let project = Project::new(&format!("defaults: {{box: {{from: nope}}}}\n{YAML}"));
+    project.run(&["create", "-y"]).expect_code(2).complains(&[
+        "no checkpoint `nope`",
+        "agentbox.yaml:1",
+        "--from none",
+    ]);
+    let test_box = project.create_from(&images::busybox(), &[]);
+    take(&project, &test_box, &["--name", "nope"]);
+    let said = project
+        .run(&["create", "-y", "-n", &format!("{}-x", project.name())])
+        .ok();
+    assert!(
+        said.stderr.contains("warm start from checkpoint `nope`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_frozen_box_has_the_checkpoint_s_own_configuration() {
+    let project = Project::new(YAML);
+    let test_box = project.create_from(&images::busybox(), &[]);
+    test_box
+        .exec("echo 'services: {other: {command: exec sleep 1000}}' > /workspace/agentbox.yaml")
+        .ok();
+    take(&project, &test_box, &["--name", "good"]);
+    test_box
+        .exec("echo 'services: {other: {comand: x}}' > /workspace/agentbox.yaml")
+        .ok();
+    take(&project, &test_box, &["--name", "bad"]);
+    let copy = warm(&project, "good", "frozen", &["--no-resync", "--wait"]);
+    assert_eq!(copy.unit("other")["state"], "running");
+    let before = project.containers().len();
+    project
+        .run(&[
+            "create",
+            "-y",
+            "-n",
+            &format!("{}-bad", project.name()),
+            "--from",
+            "bad",
+            "--no-resync",
+        ])
+        .expect_code(2)
+        .complains(&["bad:agentbox.yaml:1", "comand"]);
+    assert_eq!(project.containers().len(), before);
+    // The project's own is what counts otherwise.
+    let synced = warm(&project, "bad", "synced", &["--wait"]);
+    assert_eq!(synced.unit("web")["state"], "running");
+}
+
+#[test]
+fn thirty_in_a_row_stay_flat_enough_and_each_restores() {
+    let project = Project::new("");
+    let mut test_box = project.create_from(&images::busybox(), &[]);
+    let mut depths = Vec::new();
+    for round in 1..=30 {
+        test_box
+            .exec(&format!(
+                "echo {round} > /workspace/made-{round}; echo {round} >> /workspace/all"
+            ))
+            .ok();
+        let name = format!("c{round}");
+        let taken = take(&project, &test_box, &["--name", &name]);
+        depths.push(taken["depth"].as_u64().unwrap_or(99));
+        let layers = engine::inspect(taken["tag"].as_str().unwrap_or_default())
+            .and_then(|image| image["RootFS"]["Layers"].as_array().map(Vec::len));
+        assert!(
+            layers.is_some_and(|layers| layers <= 5),
+            "{layers:?} in round {round}"
+        );
+        let next = warm(&project, &name, &format!("r{round}"), &["--no-resync"]);
+        let lines = next
+            .exec("cat /workspace/all; ls /workspace | grep -c made-")
+            .ok()
+            .stdout;
+        assert_eq!(lines.lines().count(), round + 1, "{lines}");
+        assert_eq!(lines.lines().last(), Some(&*round.to_string()));
+        test_box.run("destroy", &["-f", "--discard"]).ok();
+        test_box = next;
+    }
+    assert_eq!(depths[..9], [1, 2, 3, 0, 1, 2, 3, 0, 1]);
+    let rows = list(&project);
+    assert_eq!(rows.len(), 30);
+    let parents = rows[29]["parents"].as_array().cloned().unwrap_or_default();
+    assert_eq!((parents.len(), &parents[0]["name"]), (29, &json!("c29")));
+}
+
+#[test]
+fn flattening_keeps_everything_but_what_nobody_wants() {
+    let project = Project::new(YAML);
+    let test_box = project.create(&["--cap-add", "MKNOD"]);
+    let long = "l".repeat(200);
+    test_box
+        .docker_exec(&format!(
+            "set -e
+             cp /bin/cat /opt/capable; setcap cap_net_bind_service+ep /opt/capable
+             echo x > /opt/a; ln /opt/a /opt/b; ln -s /opt/a /opt/soft
+             mknod /opt/null c 1 3; mkfifo /opt/pipe
+             mkdir -p /opt/{long}/{long}; echo deep > /opt/{long}/{long}/{long}
+             touch /opt/$(printf '\\377\\376'); chown 7:8 /opt/a; chmod 4711 /opt/a
+             touch -d @1000000000.5 /opt/old
+             echo t > /tmp/linked; ln /tmp/linked /usr/from-tmp; echo gone > /tmp/gone
+             echo secret > /root/.bash_history; echo l > /var/log/agentbox/web.log
+             mkdir -p /var/lib/apt/lists; echo l > /var/lib/apt/lists/x"
+        ))
+        .ok();
+    take(&project, &test_box, &["--name", "flat", "--merged"]);
+    let tag = list(&project)[0]["tag"].as_str().unwrap_or_default().to_owned();
+    let look = format!(
+        "getcap /opt/capable; stat -c '%a %u %g %h' /opt/a; readlink /opt/soft; stat -c %F /opt/null /opt/pipe
+         stat -c '%i' /opt/a /opt/b | sort -u | wc -l; cat /opt/{long}/{long}/{long} /usr/from-tmp
+         stat -c %Y /opt/old; ls /opt | wc -l; ls -A /tmp /var/log/agentbox /var/lib/apt/lists; ls -A /root"
+    );
+    let said = engine::docker(&["run", "--rm", "-u", "0", "--entrypoint", "sh", &tag, "-c", &look]).ok();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!(
+        lines[..9],
+        [
+            "/opt/capable cap_net_bind_service=ep",
+            "4711 7 8 2",
+            "/opt/a",
+            "character special file",
+            "fifo",
+            "1",
+            "deep",
+            "t",
+            "1000000000",
+        ],
+        "{said}"
+    );
+    assert_eq!(lines[9], "9");
+    assert!(
+        !said.stdout.contains("gone") && !said.stdout.contains(".bash_history"),
+        "{said}"
+    );
+    // Another name of a file that is kept is kept.
+    assert!(lines.contains(&"linked"), "{said}");
+    assert!(!lines.contains(&"web.log") && !lines.contains(&"x"), "{said}");
+    // And the box has all of it still.
+    test_box.docker_exec("cat /tmp/gone /root/.bash_history").ok();
+}
+
+#[test]
+fn what_is_inside_and_what_is_not() {
+    let project = Project::new(
+        "carry: [{src: ./open, dest: /etc/open}, {src: ./hidden, dest: ~/hidden, secret: true}]
+tasks:
+  install: {command: 'mkdir -p node_modules/x && echo AKIA$(echo IOSFODNN7EXAMPLE) > node_modules/x/y', run_once: true}
+services: {db: {command: 'exec sleep 1000', env: {DATA: /data/x}}, web: {command: exec sleep 1000, needs: [install]}}
+",
+    );
+    project.file("open", "readable\n");
+    project.file("hidden", "unseen\n");
+    project.file(".gitignore", "open\nhidden\n");
+    project.file("config/.env", "A=b\n");
+    let test_box = project.create(&["--carry-yes", "--volume", "data:/data", "--wait"]);
+    test_box
+        .exec("printf 'a\\nb\\ntoken: ghp_0123456789abcdefghijklmnopqrstuvwxyz\\n' > /workspace/\"$(printf 'odd\\033[31mname')\"")
+        .ok();
+    take(&project, &test_box, &["--name", "warm"]);
+    let inspected = test_box.run("status", &["--inspect", "--json"]).ok().json();
+    let mounts = inspected["inspect"]["mounts"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let data = mounts.iter().find(|mount| mount["target"] == "/data");
+    assert!(data.is_some_and(|data| data["bytes"].is_u64()), "{inspected}");
+    let shown = project.run(&["checkpoint", "show", "warm", "--json"]).ok().json();
+    assert_eq!(shown["carried"], json!(["/etc/open"]));
+    assert_eq!(
+        shown["notInside"]["volumes"],
+        json!([{"name": "data", "path": "/data", "units": ["db"]}])
+    );
+    assert_eq!(shown["inside"]["doneTasks"], json!(["install"]));
+    let secrets = shown["inside"]["secrets"].as_array().cloned().unwrap_or_default();
+    let found: Vec<_> = secrets
+        .iter()
+        .map(|found| format!("{} {}", found["path"].as_str().unwrap_or_default(), found["line"]))
+        .collect();
+    // Not what packages bring.
+    assert_eq!(secrets.len(), 2, "{found:?}");
+    assert!(
+        found.contains(&"/workspace/config/.env null".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|place| place.contains("odd") && place.ends_with(" 3")),
+        "{found:?}"
+    );
+    let text = project
+        .run(&["checkpoint", "show", "warm", "--strict"])
+        .expect_code(1);
+    for part in [
+        "volume data at /data, used by db",
+        "/etc/open",
+        "GitHub token",
+        "install",
+        "node_modules",
+    ] {
+        assert!(text.stdout.contains(part), "{part}: {text}");
+    }
+    assert!(
+        !text.stdout.contains("ghp_0123") && !text.stdout.contains('\u{1b}'),
+        "{text}"
+    );
+    // A checkpoint of a box from it still says what was carried.
+    let second = warm(&project, "warm", "second", &["--carry", "skip"]);
+    second.exec("rm -f /workspace/odd* /workspace/config/.env").ok();
+    take(&project, &second, &["--name", "again"]);
+    let again = project
+        .run(&["checkpoint", "show", "again", "--json", "--strict"])
+        .ok()
+        .json();
+    assert_eq!(again["carried"], json!(["/etc/open"]));
+    assert_eq!(again["notInside"]["volumes"], json!([]));
+    assert_eq!(again["parents"][0]["name"], "warm");
+}
+
+#[test]
+fn secrets_carry_nowhere_into_an_image() {
+    let canary = |what: &str| format!("CANARY-{what}-{}", std::process::id());
+    let project = Project::new(
+        "carry: [{src: ./plain, dest: ~/plain}, {src: ./hidden, dest: ~/hidden, secret: true}]\nservices: {web: {command: exec sleep 1000}}\n",
+    );
+    project.file("plain", canary("plain"));
+    project.file("hidden", canary("secret"));
+    project.file(".gitignore", "plain\nhidden\n");
+    repository::commit_all(&project);
+    repository::git(
+        &project,
+        &[
+            "config",
+            "http.extraHeader",
+            &format!("Authorization: {}", canary("gitconfig")),
+        ],
+    );
+    repository::git(
+        &project,
+        &[
+            "config",
+            "remote.origin.url",
+            &format!("https://me:{}@example.org/x", canary("remote")),
+        ],
+    );
+    let name = format!("{}-box", project.name());
+    let given = format!("TOKEN={}", canary("env"));
+    let mut command = project.command(&[
+        "create",
+        "-y",
+        "-n",
+        &name,
+        "--carry-yes",
+        "--wait",
+        "--from",
+        "none",
+        "--env",
+        &given,
+        "--env",
+        "PASSED",
+    ]);
+    command
+        .env("HOST_SECRET", canary("host"))
+        .env("PASSED", canary("passed"));
+    run(command, PATIENCE).ok();
+    let test_box = TestBox::new(&project, &name);
+    // It is there to be used.
+    let seen = test_box
+        .exec("echo $TOKEN $PASSED; cat ~/hidden ~/plain")
+        .ok()
+        .stdout;
+    for what in ["env", "passed", "secret", "plain"] {
+        assert!(seen.contains(&canary(what)), "{what}: {seen}");
+    }
+    take(&project, &test_box, &["--name", "layered"]);
+    take(&project, &test_box, &["--name", "flat", "--merged"]);
+    for row in list(&project) {
+        let tag = row["tag"].as_str().unwrap_or_default();
+        // Layers, configuration and history, all of it as the engine would hand it to anybody.
+        let found = canaries_in(tag, &format!("-{}", std::process::id()));
+        assert_eq!(found, [canary("plain")], "{tag}");
+    }
+    let shown = project.run(&["checkpoint", "show", "flat"]).ok();
+    assert!(
+        shown.stdout.contains("/home/developer/plain: carried in"),
+        "{shown}"
+    );
+}
+
+/// Every `CANARY-…` with this end in a saved image, each layer unpacked.
+#[track_caller]
+fn canaries_in(tag: &str, end: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let archive = directory.path().join("image.tar");
+    engine::docker(&["save", "-o", &archive.display().to_string(), tag]).ok();
+    let script = "set -e; cd \"$1\"; tar -xf image.tar; rm image.tar
+        find . -type f | while read -r file; do
+            cat \"$file\"; if tar -tf \"$file\" >/dev/null 2>&1; then tar -xOf \"$file\"; fi
+            # What git keeps is compressed.
+            if tar -tf \"$file\" >/dev/null 2>&1; then
+                mkdir -p \"$file.d\"; tar -xf \"$file\" -C \"$file.d\" --wildcards 'workspace/.git/*' 2>/dev/null || true
+                [ -d \"$file.d/workspace/.git\" ] && git -C \"$file.d/workspace\" -c safe.directory='*' cat-file --batch --batch-all-objects || true
+            fi
+        done | grep -aoE 'CANARY-[a-z]+-[0-9]+' | sort -u || true";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(directory.path());
+    let output = run(command, PATIENCE).ok();
+    output
+        .stdout
+        .lines()
+        .filter(|line| line.ends_with(end))
+        .map(str::to_owned)
+        .collect()
+}
