@@ -359,7 +359,7 @@ fn nothing_outside_of_the_workspace_is_touched() {
 
 #[test]
 fn what_is_carried_comes_anew_and_is_no_work() {
-    let project = Project::new("carry: [{from: ./local.conf, to: /workspace/conf/local.conf}]\n");
+    let project = Project::new("carry: [{src: ./local.conf, dest: /workspace/conf/local.conf}]\n");
     project.file("local.conf", "one\n");
     project.file("conf/shared", "x\n");
     project.file(".gitignore", "/local.conf\n");

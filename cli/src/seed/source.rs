@@ -186,7 +186,10 @@ impl Content<'_> {
     pub fn write(&self, name: &str, output: &mut dyn Write, meter: Meter) -> Result<Report, Failure> {
         let mut sender = Sender::new(output, meter)?;
         match self.warmth {
-            None => self.project(&mut sender, name)?,
+            None => {
+                self.project(&mut sender, name)?;
+                self.keep_placed(&mut sender)?;
+            }
             Some(warmth) => self.difference(&mut sender, name, warmth)?,
         }
         if let Some(config) = self.config {
@@ -195,6 +198,11 @@ impl Content<'_> {
             sender.file(Path::new(CONFIG_NAME), mode, config)?;
         }
         sender.end()
+    }
+
+    /// Tells of what is in place already: the box keeps a list of all that hosts have brought.
+    fn keep_placed(&self, sender: &mut Sender<'_>) -> Result<(), Failure> {
+        self.placed.iter().try_for_each(|path| sender.keep(path))
     }
 
     /// Whether a path of the box is somebody else's to write.
@@ -251,9 +259,7 @@ impl Content<'_> {
             None => Asked::default(),
         };
         self.project(sender, name)?;
-        for path in self.placed {
-            sender.keep(path)?;
-        }
+        self.keep_placed(sender)?;
         if self.config.is_some() {
             sender.keep(Path::new(CONFIG_NAME))?;
         }

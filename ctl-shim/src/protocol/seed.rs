@@ -17,6 +17,8 @@
 //! Numbers are big-endian. Content comes in pieces of its own length, so a file that changes while it is read, and a
 //! pack whose size nobody knows in advance, need no copy. The explicit end tells a whole stream from one that was cut.
 //!
+//! A KEEP is a path of the project that comes another way; it may stand anywhere, and goes to the box's list of what came.
+//!
 //! A box that starts from a checkpoint has most of it already, so it is asked first what it needs. The questions are the
 //! project's whole listing: each regular file is an OFFER, each path that came another way or comes in any case is a
 //! KEEP, and what the box has that is neither, and that a host sent once or git there tracks, goes away. Directories and

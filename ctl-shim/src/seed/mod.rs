@@ -92,6 +92,8 @@ pub fn receive(
                 list.record(&Record::End).map_err(cannot_list)?;
                 return receiver.finish();
             }
+            // It is on the list.
+            Record::Keep { .. } => {}
             question => receiver.question(question, &mut decoder, output)?,
         }
         record = decoder.record().map_err(broken)?;
