@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::boxes::{BoxInfo, BoxState, label, name};
 use crate::context::Context;
-use crate::docker::{AttachedOutput, Docker, DockerError, RestartPolicy};
+use crate::docker::{AttachedOutput, Channel, Docker, DockerError, RestartPolicy};
 use crate::interrupt::{Interrupt, Stopped};
 use crate::project_config;
 use crate::seed;
@@ -27,9 +27,14 @@ const KILLS: usize = 3;
 /// Which version of the supervisor a `start` put into the box, inside the private volume.
 const REFRESHED: &str = "/var/lib/agentbox/private/supervisor-version";
 
-/// Looks for the lines with which a box says how far it is.
+/// Looks for the lines with which a box says how far it is. Those of stdout and of stderr come mixed, in pieces.
 #[derive(Debug, Default)]
 pub struct ReadyLine {
+    /// The line of stdout that has not ended.
+    stdout: Vec<u8>,
+    /// The same of stderr.
+    stderr: Vec<u8>,
+    /// The last lines that have.
     kept: Vec<u8>,
     /// The project is in place.
     seeded: bool,
@@ -37,22 +42,44 @@ pub struct ReadyLine {
     without_history: bool,
     /// The supervisor answers.
     ready: bool,
+    /// How often the supervisor was killed.
+    kills: usize,
 }
 
 impl ReadyLine {
     /// Takes output; tells whether the supervisor answers.
-    pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        self.kept.extend_from_slice(bytes);
-        for line in self.kept.split(|byte| *byte == b'\n') {
-            let line = line.trim_ascii_end();
-            self.without_history |= line == SEEDED_WITHOUT_HISTORY.as_bytes();
-            self.seeded |= self.without_history || line == SEEDED.as_bytes();
-            self.ready |= line.starts_with(b"agentbox-ctl ") && line.ends_with(b": ready");
+    pub fn feed(&mut self, channel: Channel, bytes: &[u8]) -> bool {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let pending = match channel {
+                Channel::Stdout => &mut self.stdout,
+                Channel::Stderr => &mut self.stderr,
+            };
+            pending.extend_from_slice(part);
+            if pending.ends_with(b"\n") || pending.len() > KEPT_OUTPUT {
+                let line = std::mem::take(pending);
+                self.take(channel, &line);
+            }
         }
+        self.ready
+    }
+
+    fn take(&mut self, channel: Channel, line: &[u8]) {
+        let text = line.trim_ascii_end();
+        match channel {
+            Channel::Stdout => {
+                self.without_history |= text == SEEDED_WITHOUT_HISTORY.as_bytes();
+                self.seeded |= self.without_history || text == SEEDED.as_bytes();
+                self.ready |= text.starts_with(b"agentbox-ctl ") && text.ends_with(b": ready");
+            }
+            Channel::Stderr => {
+                let is_kill = text.windows(KILLED.len()).any(|part| part == KILLED);
+                self.kills += usize::from(is_kill);
+            }
+        }
+        self.kept.extend_from_slice(line);
         if self.kept.len() > KEPT_OUTPUT {
             self.kept.drain(..self.kept.len() - KEPT_OUTPUT);
         }
-        self.ready
     }
 
     /// Whether a new box has its project.
@@ -67,14 +94,13 @@ impl ReadyLine {
 
     /// Whether the supervisor is killed again and again, as it is where memory is too small for it.
     fn is_hopeless(&self) -> bool {
-        let lines = self.kept.split(|byte| *byte == b'\n');
-        let is_kill = |line: &&[u8]| line.windows(KILLED.len()).any(|part| part == KILLED);
-        lines.filter(is_kill).count() >= KILLS
+        self.kills >= KILLS
     }
 
     /// The last lines that came, without the empty ones.
     pub fn last_lines(&self) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.kept);
+        let all = [self.kept.as_slice(), &self.stdout, b"\n", &self.stderr].concat();
+        let text = String::from_utf8_lossy(&all);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         lines[lines.len().saturating_sub(10)..]
             .iter()
@@ -104,12 +130,13 @@ pub async fn wait_ready(
     output: &mut AttachedOutput,
     line: &mut ReadyLine,
 ) -> Result<(), Failure> {
-    if line.feed(b"") {
+    if line.ready {
         return Ok(());
     }
     let found = timeout(READY_DEADLINE, async {
         while let Some(part) = output.next().await {
-            if line.feed(&part?.1) {
+            let (channel, bytes) = part?;
+            if line.feed(channel, &bytes) {
                 return Ok::<_, DockerError>(Found::Ready);
             }
             if line.is_hopeless() {
@@ -349,10 +376,26 @@ mod tests {
     #[test]
     fn the_line_is_found_in_pieces_and_only_as_a_whole() {
         let mut line = ReadyLine::default();
-        assert!(!line.feed(b"echo agentbox-ctl 1: ready\nagentbox-ct"));
-        assert!(!line.feed(b"l 0.1.0: rea"));
-        assert!(line.feed(b"dy\n"));
-        assert_eq!(line.last_lines().len(), 2);
+        assert!(!line.feed(Channel::Stdout, b"echo agentbox-ctl 1: ready\nagentbox-ct"));
+        // What comes in between belongs to another line.
+        assert!(!line.feed(Channel::Stderr, b"agentbox-ctl: a warning with"));
+        assert!(!line.feed(Channel::Stdout, b"l 0.1.0: rea"));
+        assert!(!line.feed(Channel::Stderr, b"out end"));
+        assert!(line.feed(Channel::Stdout, b"dy\n"));
+        insta::assert_snapshot!(line.last_lines().join("\n"), @r"
+        echo agentbox-ctl 1: ready
+        agentbox-ctl 0.1.0: ready
+        agentbox-ctl: a warning without end
+        ");
+    }
+
+    #[test]
+    fn what_stderr_says_is_no_news_of_the_project() {
+        let mut line = ReadyLine::default();
+        line.feed(Channel::Stderr, format!("{SEEDED}\n").as_bytes());
+        assert!(!line.is_seeded());
+        line.feed(Channel::Stdout, format!("{SEEDED_WITHOUT_HISTORY}\n").as_bytes());
+        assert!(line.is_seeded() && line.is_without_history());
     }
 
     #[test]
@@ -360,11 +403,11 @@ mod tests {
         let mut line = ReadyLine::default();
         let told = [b"agentbox-ctl init: ", KILLED, b"; next start in 100 ms\n"].concat();
         for _ in 1..KILLS {
-            line.feed(&told);
+            line.feed(Channel::Stderr, &told);
             assert!(!line.is_hopeless());
         }
-        line.feed(&told[..30]);
-        line.feed(&told[30..]);
+        line.feed(Channel::Stderr, &told[..30]);
+        line.feed(Channel::Stderr, &told[30..]);
         assert!(line.is_hopeless());
     }
 
@@ -372,8 +415,8 @@ mod tests {
     fn output_without_end_is_kept_in_bounds() {
         let mut line = ReadyLine::default();
         for _ in 0..1000 {
-            assert!(!line.feed(&[b'x'; 1024]));
+            assert!(!line.feed(Channel::Stdout, &[b'x'; 1024]));
         }
-        assert!(line.kept.len() <= KEPT_OUTPUT);
+        assert!(line.kept.len() <= KEPT_OUTPUT && line.stdout.len() <= KEPT_OUTPUT + 1024);
     }
 }

@@ -87,10 +87,10 @@ pub(super) async fn send(
                             // The thread may have failed; it tells.
                             let _ = answering.send(answers);
                         }
-                        line.feed(&others);
+                        line.feed(Channel::Stdout, &others);
                     }
-                    ((_, bytes), _) => {
-                        line.feed(&bytes);
+                    ((channel, bytes), _) => {
+                        line.feed(channel, &bytes);
                     }
                 },
                 None => break true,
