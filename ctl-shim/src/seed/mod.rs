@@ -11,6 +11,7 @@
 //! spares a change of owner for each file, and keeps what an image may have put into the workspace from leading
 //! anywhere that the user may not write.
 
+mod walk;
 mod warm;
 
 use std::ffi::OsStr;
@@ -140,10 +141,10 @@ impl Receiver<'_> {
                 mode,
                 modified,
                 size,
-            } => warm.offer(&path, mode, modified, size),
+            } => warm.offer(path, mode, modified, size),
             Record::Ask { path } => warm.ask(path, decoder)?,
             Record::Asked => {
-                warm::answer(&warm.answers, output)?;
+                warm::answer(&warm.answers(), output)?;
                 warm.clear()?;
             }
             _ => {}
@@ -155,15 +156,18 @@ impl Receiver<'_> {
         let path = self.path(relative);
         let mode = mode & PERMISSIONS;
         let make = || DirBuilder::new().mode(mode | WRITABLE).create(&path);
-        let made = match make() {
+        // Most of a warm tree is there, and to look is cheaper.
+        let made = match self.warm {
+            Some(_) if is_directory(&path) => Err(ErrorKind::AlreadyExists.into()),
+            _ => make(),
+        };
+        let made = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // A mount point, or something of the image's or the checkpoint's.
                 match fs::symlink_metadata(&path) {
                     Ok(metadata) if metadata.is_dir() => {
-                        if self.warm.is_some() {
-                            // Some file systems give the attributes of a whole directory along with its names, for less
-                            // than half of what the files cost one by one. They are asked about next.
-                            let _ = fs::read_dir(&path).map(Iterator::count);
+                        if let Some(warm) = &mut self.warm {
+                            warm.directory(relative);
                         }
                         if metadata.permissions().mode() & PERMISSIONS != mode | WRITABLE {
                             // It stays as it is where it is somebody else's.

@@ -1,14 +1,15 @@
 //! A workspace that has been worked in: what of the project it has already, and what of it has to go.
 //!
 //! ```text
-//! list of what hosts sent ─┐        OFFER ─► lstat ──────┐
-//! git ls-files ────────────┼─ known ◄─ KEEP              ├─► answers
-//!                          │        ASK ───► rev-list ───┘
+//!                          ┌► directories, read ahead ─────┐
+//! list of what hosts sent ─┤        OFFER ────────────► lstat ──┐
+//! git ls-files ────────────┴─ known ◄─ KEEP                     ├─► answers
+//!                          │        ASK ─────────────► rev-list ┘
 //!                          └─ known, but not listed by the host any more ─► removed
 //! ```
 //!
-//! Directories and links of the listing are in place before what lies in them is asked about, so no question is
-//! answered by what a link leads to; and what goes away is reached through directories alone.
+//! Directories and links of the listing are in place before questions about what lies in them are answered, so none is
+//! by what a link leads to; and what goes away is reached through directories alone.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::walk::Walk;
 use super::{Input, PERMISSIONS, broken, buffered, cannot_write, feed, path_of, remove};
 use crate::failure::Failure;
 use crate::leftovers::is_directory;
@@ -44,17 +46,32 @@ struct Repository {
     tracked: Option<Child>,
 }
 
+/// What the host has asked.
+enum Question {
+    /// Whether a file is needed.
+    Offer {
+        path: Vec<u8>,
+        mode: u32,
+        modified: Modified,
+        size: u64,
+    },
+    /// Whether objects are needed: they are, or not.
+    Objects(bool),
+}
+
 pub(super) struct Warm<'a> {
     workspace: &'a Path,
     known: HashMap<Vec<u8>, Known>,
+    walk: Walk,
     repositories: Vec<Repository>,
-    pub(super) answers: Runs,
+    questions: Vec<Question>,
 }
 
 impl<'a> Warm<'a> {
     /// `list` is what hosts have sent so far; where it is missing or cut, less is known.
     pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
         let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
+        let mut order = Vec::new();
         if let Ok(mut list) = File::open(list)
             && let Ok(mut decoder) = buffered(&mut list)
         {
@@ -64,14 +81,16 @@ impl<'a> Warm<'a> {
                     Record::Keep { path } => (path, None),
                     _ => break,
                 };
+                order.push(path.clone());
                 known.entry(path).or_default().sent = sent;
             }
         }
         Self {
             workspace,
             known,
+            walk: Walk::new(workspace, order.iter().map(Vec::as_slice)),
             repositories: Vec::new(),
-            answers: Runs::default(),
+            questions: Vec::new(),
         }
     }
 
@@ -89,11 +108,44 @@ impl<'a> Warm<'a> {
         }
     }
 
-    /// Answers whether a file is needed: git's own rule, with the permissions. What went through an image has whole
+    /// The host has this directory, and here is one.
+    pub(super) fn directory(&mut self, path: &[u8]) {
+        self.walk.directory(path);
+    }
+
+    /// The host has this file.
+    pub(super) fn offer(&mut self, path: Vec<u8>, mode: u32, modified: Modified, size: u64) {
+        self.questions.push(Question::Offer {
+            path,
+            mode,
+            modified,
+            size,
+        });
+    }
+
+    /// Answers everything that was asked.
+    pub(super) fn answers(&mut self) -> Runs {
+        self.walk.finish();
+        let mut answers = Runs::default();
+        for question in std::mem::take(&mut self.questions) {
+            answers.push(match question {
+                Question::Objects(needs) => needs,
+                Question::Offer {
+                    path,
+                    mode,
+                    modified,
+                    size,
+                } => !self.is_same(&path, mode, modified, size),
+            });
+        }
+        answers
+    }
+
+    /// Whether a file is as the host has it: git's own rule, with the permissions. What went through an image has whole
     /// seconds, so there the time counts with which it was sent.
-    pub(super) fn offer(&mut self, path: &[u8], mode: u32, modified: Modified, size: u64) {
+    fn is_same(&self, path: &[u8], mode: u32, modified: Modified, size: u64) -> bool {
         let sent = self.known.get(path).and_then(|known| known.sent);
-        let is_same = fs::symlink_metadata(path_of(self.workspace, path)).is_ok_and(|metadata| {
+        fs::symlink_metadata(path_of(self.workspace, path)).is_ok_and(|metadata| {
             let nanoseconds = metadata.mtime_nsec().unsigned_abs();
             metadata.is_file()
                 && metadata.len() == size
@@ -101,8 +153,7 @@ impl<'a> Warm<'a> {
                 && metadata.mtime() == modified.seconds.cast_signed()
                 && (nanoseconds == u64::from(modified.nanoseconds)
                     || (nanoseconds == 0 && sent == Some(modified)))
-        });
-        self.answers.push(!is_same);
+        })
     }
 
     /// Answers whether objects are needed: those of the content and everything that they reach. As a fetch does it, what
@@ -132,7 +183,7 @@ impl<'a> Warm<'a> {
         if let Some(repository) = self.repositories.last_mut() {
             repository.has |= has;
         }
-        self.answers.push(!has);
+        self.questions.push(Question::Objects(!has));
         Ok(())
     }
 
@@ -184,7 +235,7 @@ impl<'a> Warm<'a> {
 
     /// Paths of `names`, each with a NUL behind it, that the host has not.
     fn not_listed(&self, git_directory: &[u8], names: &[u8]) -> Vec<Vec<u8>> {
-        let prefix = git_directory.strip_suffix(b".git").unwrap_or_default();
+        let prefix = prefix(git_directory);
         let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         names
             .map(|name| [prefix, name.strip_suffix(b"/").unwrap_or(name)].concat())
@@ -225,10 +276,28 @@ impl<'a> Warm<'a> {
 
     /// Whether a repository holds files that are neither the host's nor ignored.
     pub(super) fn has_own_files(&self) -> bool {
-        self.repositories.iter().any(|repository| {
-            let mut command = git(self.workspace, &repository.path);
-            command.args(["ls-files", "-z", "--others", "--exclude-standard"]);
-            work::read(command).is_ok_and(|names| !self.not_listed(&repository.path, &names).is_empty())
+        let is_own = |path: &Vec<u8>| {
+            !self.known.get(path).is_some_and(|known| known.is_listed)
+                && !path.split(|byte| *byte == b'/').any(|part| part == b".git")
+                && fs::symlink_metadata(path_of(self.workspace, path)).is_ok()
+        };
+        let mut own: HashMap<usize, Vec<Vec<u8>>> = HashMap::new();
+        for path in self.walk.paths().filter(is_own) {
+            // The innermost one is asked.
+            let repositories = self.repositories.iter().enumerate();
+            let holding = repositories.filter(|(_, repository)| path.starts_with(prefix(&repository.path)));
+            if let Some((number, repository)) = holding.max_by_key(|(_, repository)| repository.path.len()) {
+                let inside = path.get(prefix(&repository.path).len()..).unwrap_or_default();
+                own.entry(number).or_default().push(inside.to_vec());
+            }
+        }
+        own.iter().any(|(number, names)| {
+            let repository = self.repositories.get(*number);
+            // Where git does not say, they count.
+            repository.is_none_or(|repository| {
+                work::ignored(git(self.workspace, &repository.path), names)
+                    .is_none_or(|ignored| ignored < names.len())
+            })
         })
     }
 
@@ -242,6 +311,11 @@ impl<'a> Warm<'a> {
             let _ = fs::write(path, record);
         }
     }
+}
+
+/// What the paths in the repository of a git directory begin with.
+fn prefix(git_directory: &[u8]) -> &[u8] {
+    git_directory.strip_suffix(b".git").unwrap_or_default()
 }
 
 /// Git for the repository of a git directory, and no other.

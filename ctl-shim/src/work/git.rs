@@ -1,6 +1,7 @@
 //! Running git so that nothing of a repository's configuration is run by it.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -114,6 +115,32 @@ pub fn read(mut command: Command) -> Result<Vec<u8>, Failure> {
         return Ok(output.stdout);
     }
     Err(failed(&command, &output))
+}
+
+/// How many of these paths, relative to the work tree of `command`, a prepared [`git`], are ignored there; `None` where
+/// git does not say.
+pub fn ignored(mut command: Command, paths: &[Vec<u8>]) -> Option<usize> {
+    command
+        .args(["--literal-pathspecs", "check-ignore", "-z", "--stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // A git that has stopped reading fails.
+            stdin.map(|mut stdin| {
+                let paths = paths.iter().flat_map(|path| [path.as_slice(), b"\0"]);
+                stdin.write_all(&paths.collect::<Vec<_>>().concat())
+            })
+        });
+        child.wait_with_output()
+    });
+    let output = output.ok()?;
+    // One is for none of them.
+    let has_said = matches!(output.status.code(), Some(0 | 1));
+    has_said.then(|| output.stdout.iter().filter(|byte| **byte == 0).count())
 }
 
 /// The commit of a name, where there is one.

@@ -17,7 +17,7 @@ mod report;
 mod scratch;
 mod uncommitted;
 
-pub use self::git::{cannot_run, failed, git, is_installed, quiet, read};
+pub use self::git::{cannot_run, failed, git, ignored, is_installed, quiet, read};
 #[cfg(feature = "supervisor")]
 pub use self::inspect::inspect;
 pub use self::report::{BASE, REFERENCES, Reference, Report, SEED_RECORD, Uncommitted};
