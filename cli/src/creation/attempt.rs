@@ -1,14 +1,13 @@
 //! One try to make a box of a certain name.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use agentbox_ctl::failure::{Failure, Kind};
 use agentbox_ctl::identity::Identity;
 
 use super::delivery::{self, Parcel};
-use super::{Made, took};
+use super::{Looked, Made, took};
 use crate::boxes::identity::host_id;
 use crate::boxes::{self, label, name};
 use crate::carry;
@@ -22,7 +21,7 @@ use crate::locale;
 use crate::plan::create::{self, Origin, Settings};
 use crate::project::Project;
 use crate::project_config::{self, ValidFile};
-use crate::seed::{self, Owner, Seed, Source, user};
+use crate::seed::{self, Owner, Seed, user};
 use crate::ui::one_line;
 
 /// Largest `/etc/passwd` that is read, in bytes.
@@ -59,7 +58,7 @@ pub(super) struct Attempt<'a> {
     pub(super) docker: &'a Docker,
     pub(super) project: &'a Project,
     pub(super) config: &'a ValidFile,
-    pub(super) source: &'a Arc<Source>,
+    pub(super) source: &'a Looked,
     pub(super) settings: &'a Settings,
     pub(super) carried: &'a carry::Plan,
     pub(super) image: &'a ImageDetails,
@@ -132,7 +131,7 @@ impl Attempt<'_> {
             took(self.context, "starting", begun);
         } else {
             let parcel = Parcel {
-                source: Arc::clone(self.source),
+                source: interrupt.guard(self.source.clone()).await?,
                 config: self.config.bytes.clone(),
                 placed,
                 warm: self.settings.warm.clone(),

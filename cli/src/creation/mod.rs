@@ -1,9 +1,10 @@
 //! Making a box, atomically: whatever ends it early leaves nothing that a user sees.
 //!
 //! ```text
-//! list, image, project ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─► project ─► ready line
-//!                         └─────────────── undone on a failure or a signal ───────────────────────────────┘     │
-//!                                                                      restart policy ◄─ rename ◄───────────────┘
+//! project ──────────────────────────────────────────────────────────────────────────────┐
+//! list, image ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─┴► project ─► ready line
+//!                └─────────────── undone on a failure or a signal ────────────────────────────────┘     │
+//!                                                              restart policy ◄─ rename ◄───────────────┘
 //! ```
 //!
 //! A kill leaves a container that carries its maker; `prune` and the next `create` remove it once the maker is gone.
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agentbox_ctl::failure::Failure;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 
 use self::attempt::{Attempt, Miss, placed};
 use crate::boxes::identity::new_id;
@@ -43,6 +46,9 @@ pub struct Order {
     /// The commit to fork from; `None` is the work tree as it is.
     pub reference: Option<String>,
 }
+
+/// A project that is looked at.
+type Looked = Shared<BoxFuture<'static, Result<Arc<Source>, Failure>>>;
 
 /// A box that was made.
 #[derive(Debug, Clone)]
@@ -74,17 +80,14 @@ pub async fn create(
         );
     }
     let begun = Instant::now();
-    let looking = look(project.clone(), order.reference);
-    let (mut observed, known, source) = interrupt
+    let source = look(project.clone(), order.reference);
+    let (mut observed, known) = interrupt
         .guard(async {
-            tokio::try_join!(
-                boxes::observe(docker),
-                async { Ok(docker.inspect_image(&settings.image).await?) },
-                looking,
-            )
+            tokio::try_join!(boxes::observe(docker), async {
+                Ok(docker.inspect_image(&settings.image).await?)
+            })
         })
         .await?;
-    let source = Arc::new(source);
     took(context, "looking at the engine", begun);
     let here = Maker::current();
     let abandoned = prune::abandoned(&observed, &here, now(), maker::start_time);
@@ -92,9 +95,13 @@ pub async fn create(
     create::choose_name(settings.name.as_deref(), &project.label(), &observed, &[])?;
     let image = match known {
         Some(image) => image,
-        None => image::obtain(context, docker, &settings.image, interrupt)
-            .await
-            .map_err(|stopped| placed(stopped, settings, &["box.image"]))?,
+        None => {
+            // That may take minutes: a project that cannot be read is told before.
+            interrupt.guard(source.clone()).await?;
+            image::obtain(context, docker, &settings.image, interrupt)
+                .await
+                .map_err(|stopped| placed(stopped, settings, &["box.image"]))?
+        }
     };
     create::check_image(&settings.image, &image)
         .map_err(|failure| placed(failure.into(), settings, &["box.image"]))?;
@@ -145,11 +152,16 @@ pub async fn create(
     result
 }
 
-/// Looks at the project while the engine answers.
-async fn look(project: Project, reference: Option<String>) -> Result<Source, Failure> {
-    tokio::task::spawn_blocking(move || Source::look(&project, reference.as_deref()))
-        .await
-        .map_err(|error| Failure::failed("cannot look at the project").because(&error))?
+/// Looks at the project while the engine works.
+fn look(project: Project, reference: Option<String>) -> Looked {
+    let looking = tokio::task::spawn_blocking(move || Source::look(&project, reference.as_deref()));
+    let looked = async {
+        let source = looking
+            .await
+            .map_err(|error| Failure::failed("cannot look at the project").because(&error))??;
+        Ok(Arc::new(source))
+    };
+    looked.boxed().shared()
 }
 
 /// Removes half-made boxes of makers that are gone.
