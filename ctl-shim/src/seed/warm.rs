@@ -13,11 +13,10 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::walk::Walk;
+use super::walk::{Seen, Walk};
 use super::{Input, PERMISSIONS, broken, buffered, cannot_write, feed, path_of, remove};
 use crate::failure::Failure;
 use crate::leftovers::is_directory;
@@ -32,6 +31,8 @@ struct Known {
     sent: Option<Modified>,
     /// The host has it now.
     is_listed: bool,
+    /// The regular file that is there.
+    seen: Option<Seen>,
 }
 
 /// A repository that comes.
@@ -65,13 +66,15 @@ pub(super) struct Warm<'a> {
     walk: Walk,
     repositories: Vec<Repository>,
     questions: Vec<Question>,
+    /// What is there and no host brought.
+    own: Vec<Vec<u8>>,
 }
 
 impl<'a> Warm<'a> {
     /// `list` is what hosts have sent so far; where it is missing or cut, less is known.
     pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
         let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
-        let mut order = Vec::new();
+        let mut walk = Walk::new(workspace);
         if let Ok(mut list) = File::open(list)
             && let Ok(mut decoder) = buffered(&mut list)
         {
@@ -81,16 +84,17 @@ impl<'a> Warm<'a> {
                     Record::Keep { path } => (path, None),
                     _ => break,
                 };
-                order.push(path.clone());
+                walk.lead_to(&path);
                 known.entry(path).or_default().sent = sent;
             }
         }
         Self {
             workspace,
             known,
-            walk: Walk::new(workspace, order.iter().map(Vec::as_slice)),
+            walk,
             repositories: Vec::new(),
             questions: Vec::new(),
+            own: Vec::new(),
         }
     }
 
@@ -100,8 +104,8 @@ impl<'a> Warm<'a> {
             Some(known) => known.is_listed = true,
             None => {
                 let known = Known {
-                    sent: None,
                     is_listed: true,
+                    ..Known::default()
                 };
                 self.known.insert(path.to_vec(), known);
             }
@@ -125,7 +129,11 @@ impl<'a> Warm<'a> {
 
     /// Answers everything that was asked.
     pub(super) fn answers(&mut self) -> Runs {
-        self.walk.finish();
+        let (known, own) = (&mut self.known, &mut self.own);
+        self.walk.finish(|path, seen| match known.get_mut(path) {
+            Some(known) => known.seen = seen,
+            None => own.push(path.to_vec()),
+        });
         let mut answers = Runs::default();
         for question in std::mem::take(&mut self.questions) {
             answers.push(match question {
@@ -144,15 +152,18 @@ impl<'a> Warm<'a> {
     /// Whether a file is as the host has it: git's own rule, with the permissions. What went through an image has whole
     /// seconds, so there the time counts with which it was sent.
     fn is_same(&self, path: &[u8], mode: u32, modified: Modified, size: u64) -> bool {
-        let sent = self.known.get(path).and_then(|known| known.sent);
-        fs::symlink_metadata(path_of(self.workspace, path)).is_ok_and(|metadata| {
-            let nanoseconds = metadata.mtime_nsec().unsigned_abs();
-            metadata.is_file()
-                && metadata.len() == size
-                && metadata.mode() & 0o7777 == mode & PERMISSIONS
-                && metadata.mtime() == modified.seconds.cast_signed()
-                && (nanoseconds == u64::from(modified.nanoseconds)
-                    || (nanoseconds == 0 && sent == Some(modified)))
+        let known = self.known.get(path);
+        let sent = known.and_then(|known| known.sent);
+        let seen = known.and_then(|known| known.seen).or_else(|| {
+            let metadata = fs::symlink_metadata(path_of(self.workspace, path)).ok()?;
+            metadata.is_file().then(|| Seen::from(&metadata))
+        });
+        seen.is_some_and(|seen| {
+            seen.size == size
+                && seen.mode & 0o7777 == mode & PERMISSIONS
+                && seen.seconds == modified.seconds.cast_signed()
+                && (seen.nanoseconds == modified.nanoseconds
+                    || (seen.nanoseconds == 0 && sent == Some(modified)))
         })
     }
 
@@ -276,13 +287,12 @@ impl<'a> Warm<'a> {
 
     /// Whether a repository holds files that are neither the host's nor ignored.
     pub(super) fn has_own_files(&self) -> bool {
-        let is_own = |path: &Vec<u8>| {
-            !self.known.get(path).is_some_and(|known| known.is_listed)
-                && !path.split(|byte| *byte == b'/').any(|part| part == b".git")
+        let is_own = |path: &&Vec<u8>| {
+            !path.split(|byte| *byte == b'/').any(|part| part == b".git")
                 && fs::symlink_metadata(path_of(self.workspace, path)).is_ok()
         };
         let mut own: HashMap<usize, Vec<Vec<u8>>> = HashMap::new();
-        for path in self.walk.paths().filter(is_own) {
+        for path in self.own.iter().filter(is_own) {
             // The innermost one is asked.
             let repositories = self.repositories.iter().enumerate();
             let holding = repositories.filter(|(_, repository)| path.starts_with(prefix(&repository.path)));
