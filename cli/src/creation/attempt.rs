@@ -165,15 +165,13 @@ impl Attempt<'_> {
             took(self.context, "starting, copying the project", begun);
         }
         let begun = Instant::now();
-        interrupt
-            .guard(lifecycle::wait_ready(
-                self.docker,
-                container,
-                self.name,
-                &mut attached.output,
-                &mut line,
-            ))
-            .await?;
+        let ready = lifecycle::wait_ready(self.docker, container, self.name, &mut attached.output, &mut line);
+        // With its project in place, PID 1 ends only when it is told to: from here on the engine may start it again.
+        let both = async {
+            let (ready, policy) = tokio::join!(ready, self.docker.restart_unless_stopped(container));
+            ready.map(|()| policy)
+        };
+        let policy = interrupt.guard(both).await?;
         took(self.context, "waiting for the supervisor", begun);
 
         // From here on it is a box: no signal stops it half-way.
@@ -188,17 +186,14 @@ impl Attempt<'_> {
             Err(error) => return Err(error.into()),
         }
         // Both are about a box that exists: a failure of either must not undo it.
-        let (policy, observed) = tokio::join!(
-            self.docker.restart_unless_stopped(container),
-            boxes::observe(self.docker)
-        );
+        let observed = boxes::observe(self.docker).await;
         if let Err(error) = policy {
             self.context.ui.warning(&format!(
                 "{error}: {}; it will not come back by itself",
                 error.cause()
             ));
         }
-        took(self.context, "renaming, restart policy", begun);
+        took(self.context, "renaming", begun);
         let info = observed?
             .boxes
             .into_iter()

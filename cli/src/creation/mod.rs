@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! project ──────────────────────────────────────────────────────────────────────────────┐
-//! list, image ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─┴► project ─► ready line
+//! list, image ─► container under a temporary name ─► upload ∥ attach ─► carry ─► start ─┴► project ─► ready line ∥ restart policy
 //!                └─────────────── undone on a failure or a signal ────────────────────────────────┘     │
-//!                                                              restart policy ◄─ rename ◄───────────────┘
+//!                                                                               rename ◄────────────────┘
 //! ```
 //!
 //! A kill leaves a container that carries its maker; `prune` and the next `create` remove it once the maker is gone.

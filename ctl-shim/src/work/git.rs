@@ -189,3 +189,31 @@ pub fn cannot_run(error: &std::io::Error) -> Failure {
 pub(super) fn os(bytes: &[u8]) -> &OsStr {
     std::os::unix::ffi::OsStrExt::from_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_git_ignores_counts_as_ignored() {
+        let directory = tempfile::tempdir().unwrap();
+        let here = |arguments: &[&str]| {
+            let mut command = git(directory.path());
+            command.args(arguments);
+            command
+        };
+        read(here(&["init", "--quiet"])).unwrap();
+        std::fs::write(directory.path().join(".gitignore"), "*.o\nbuild/\n").unwrap();
+        std::fs::create_dir(directory.path().join("build")).unwrap();
+        let count = |paths: &[&str]| {
+            let paths: Vec<Vec<u8>> = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+            ignored(here(&[]), &paths)
+        };
+        assert_eq!(count(&["a.o", "build", "b/c.o"]), Some(3));
+        assert_eq!(count(&["a.o", "own", ":(top)own", "with\nline"]), Some(1));
+        assert_eq!(count(&["own"]), Some(0));
+        assert_eq!(count(&["../elsewhere"]), None);
+        let many: Vec<Vec<u8>> = (0..20_000).map(|number| format!("{number}.o").into()).collect();
+        assert_eq!(ignored(here(&[]), &many), Some(20_000));
+    }
+}
