@@ -121,7 +121,7 @@ pub fn read(mut command: Command) -> Result<Vec<u8>, Failure> {
 /// git does not say.
 pub fn ignored(mut command: Command, paths: &[Vec<u8>]) -> Option<usize> {
     command
-        .args(["--literal-pathspecs", "check-ignore", "-z", "--stdin"])
+        .args(["check-ignore", "-z", "--stdin"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
@@ -131,7 +131,8 @@ pub fn ignored(mut command: Command, paths: &[Vec<u8>]) -> Option<usize> {
         scope.spawn(|| {
             // A git that has stopped reading fails.
             stdin.map(|mut stdin| {
-                let paths = paths.iter().flat_map(|path| [path.as_slice(), b"\0"]);
+                // One that begins with a colon would be more than a path.
+                let paths = paths.iter().flat_map(|path| [b"./", path.as_slice(), b"\0"]);
                 stdin.write_all(&paths.collect::<Vec<_>>().concat())
             })
         });
