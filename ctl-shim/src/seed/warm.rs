@@ -11,17 +11,25 @@
 //! answered by what a link leads to; and what goes away is reached through directories alone.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::{Input, PERMISSIONS, broken, buffered, cannot_write, feed, path_of, remove};
+use super::{
+    ALL_BITS, Input, PERMISSIONS, WRITABLE, broken, buffered, cannot_write, feed, is_own, path_of, tree,
+};
 use crate::failure::Failure;
 use crate::leftovers::is_directory;
 use crate::protocol::seed::{Modified, Record, leads_elsewhere};
 use crate::protocol::seed_answer::Runs;
 use crate::work::{self, SEED_RECORD};
+
+/// What the owner needs to read a file.
+const READABLE: u32 = 0o400;
 
 /// What is known of a path.
 #[derive(Default)]
@@ -46,6 +54,8 @@ struct Repository {
 
 pub(super) struct Warm<'a> {
     workspace: &'a Path,
+    /// When the list was written, in seconds since the Unix epoch.
+    listed_at: i64,
     known: HashMap<Vec<u8>, Known>,
     repositories: Vec<Repository>,
     pub(super) answers: Runs,
@@ -55,6 +65,7 @@ impl<'a> Warm<'a> {
     /// `list` is what hosts have sent so far; where it is missing or cut, less is known.
     pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
         let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
+        let listed_at = fs::symlink_metadata(list).map_or(i64::MIN, |metadata| metadata.mtime());
         if let Ok(mut list) = File::open(list)
             && let Ok(mut decoder) = buffered(&mut list)
         {
@@ -69,6 +80,7 @@ impl<'a> Warm<'a> {
         }
         Self {
             workspace,
+            listed_at,
             known,
             repositories: Vec::new(),
             answers: Runs::default(),
@@ -89,16 +101,20 @@ impl<'a> Warm<'a> {
         }
     }
 
-    /// Answers whether a file is needed: git's own rule, with the permissions. What went through an image has whole
-    /// seconds, so there the time counts with which it was sent.
+    /// Answers whether a file is needed: git's own rule, with owner and permissions. What went through an image has whole
+    /// seconds, so there the time counts with which it was sent; and that does not tell a file from one that was changed
+    /// in the same second, after it was sent. A file of several names would change with another.
     pub(super) fn offer(&mut self, path: &[u8], mode: u32, modified: Modified, size: u64) {
         let sent = self.known.get(path).and_then(|known| known.sent);
         let is_same = fs::symlink_metadata(path_of(self.workspace, path)).is_ok_and(|metadata| {
             let nanoseconds = metadata.mtime_nsec().unsigned_abs();
             metadata.is_file()
                 && metadata.len() == size
-                && metadata.mode() & 0o7777 == mode & PERMISSIONS
+                && metadata.mode() & ALL_BITS == mode & PERMISSIONS
+                && metadata.nlink() == 1
+                && is_own(&metadata)
                 && metadata.mtime() == modified.seconds.cast_signed()
+                && metadata.mtime() < self.listed_at
                 && (nanoseconds == u64::from(modified.nanoseconds)
                     || (nanoseconds == 0 && sent == Some(modified)))
         });
@@ -139,10 +155,13 @@ impl<'a> Warm<'a> {
     fn open(&self, path: Vec<u8>) -> Repository {
         let directory = path_of(self.workspace, &path);
         let objects = directory.join("objects");
+        self.own(&path);
         let is_own = is_directory(&directory) && is_directory(&objects);
         if is_own {
             // Nobody else's objects, and no shortcut that may be wrong.
-            let _ = remove(&objects.join("info"));
+            let _ = tree::remove(self.workspace, &below(&path, b"objects/info"));
+            self.own_objects(&below(&path, b"objects"));
+            self.own(&below(&path, b"index"));
         }
         let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
         let mut listing = git(self.workspace, &path);
@@ -155,6 +174,54 @@ impl<'a> Warm<'a> {
             has: false,
             tracked: if is_own { listing.spawn().ok() } else { None },
             path,
+        }
+    }
+
+    /// Makes a directory or a file the user's. Where that fails, git says what it cannot do.
+    fn own(&self, path: &[u8]) {
+        let full = path_of(self.workspace, path);
+        let Ok(metadata) = fs::symlink_metadata(&full) else {
+            return;
+        };
+        let needed = if metadata.is_dir() { WRITABLE } else { READABLE };
+        if metadata.is_symlink() {
+            return;
+        }
+        if !is_own(&metadata) {
+            let _ = tree::take(self.workspace, path);
+        }
+        let mode = metadata.mode() & ALL_BITS;
+        if mode & needed != needed {
+            let _ = fs::set_permissions(&full, Permissions::from_mode(mode | needed));
+        }
+    }
+
+    /// Makes objects the user's. One that cannot be read is none.
+    fn own_objects(&self, path: &[u8]) {
+        self.own(path);
+        let names = |path: &[u8]| {
+            let entries = fs::read_dir(path_of(self.workspace, path)).into_iter().flatten();
+            entries
+                .flatten()
+                .map(|entry| (entry.file_name().into_vec(), entry.metadata()))
+                .collect::<Vec<_>>()
+        };
+        for (name, metadata) in names(path) {
+            if !metadata.is_ok_and(|metadata| metadata.is_dir()) {
+                continue;
+            }
+            let directory = below(path, &name);
+            self.own(&directory);
+            for (name, metadata) in names(&directory) {
+                let is_closed = |metadata: Metadata| !is_own(&metadata) || metadata.mode() & READABLE == 0;
+                if metadata.is_ok_and(is_closed) {
+                    let object = below(&directory, &name);
+                    self.own(&object);
+                    if File::open(path_of(self.workspace, &object)).is_err() {
+                        let _ = tree::remove(self.workspace, &object);
+                    }
+                }
+            }
         }
     }
 
@@ -176,8 +243,8 @@ impl<'a> Warm<'a> {
                     self.remove_old(&name);
                 }
             }
-            let directory = path_of(self.workspace, &path);
-            reset(&directory).map_err(|error| cannot_write(&directory, &error))?;
+            self.reset(&path)
+                .map_err(|error| cannot_write(&path_of(self.workspace, &path), &error))?;
         }
         Ok(())
     }
@@ -198,29 +265,48 @@ impl<'a> Warm<'a> {
         if leads_elsewhere(path) {
             return;
         }
-        let mut above = path;
-        while let Some(slash) = above.iter().rposition(|byte| *byte == b'/') {
-            above = above.get(..slash).unwrap_or_default();
-            if !is_directory(&path_of(self.workspace, above)) {
-                return;
-            }
-        }
-        let full = path_of(self.workspace, path);
-        let removed = if is_directory(&full) && !path.ends_with(b".git") {
-            fs::remove_dir(full)
+        let is_repository = path == b".git" || path.ends_with(b"/.git");
+        let mut removed = if is_repository {
+            tree::remove(self.workspace, path)
         } else {
-            remove(&full)
+            tree::remove_one(self.workspace, path)
         };
         let mut above = path;
         while removed.is_ok()
             && let Some(slash) = above.iter().rposition(|byte| *byte == b'/')
         {
             above = above.get(..slash).unwrap_or_default();
-            let is_listed = self.known.get(above).is_some_and(|known| known.is_listed);
-            if is_listed || fs::remove_dir(path_of(self.workspace, above)).is_err() {
+            if self.known.get(above).is_some_and(|known| known.is_listed) {
                 break;
             }
+            removed = tree::remove_one(self.workspace, above);
         }
+    }
+
+    /// Leaves of a git directory the objects, and those only where they lie in it.
+    fn reset(&self, git_directory: &[u8]) -> io::Result<()> {
+        let directory = path_of(self.workspace, git_directory);
+        if !is_directory(&directory) {
+            return match tree::remove(self.workspace, git_directory) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        for entry in fs::read_dir(&directory)? {
+            let name = entry?.file_name().into_vec();
+            let path = directory.join(OsStr::from_bytes(&name));
+            let pack = path.join("pack");
+            let stays = name == b"objects"
+                && is_directory(&path)
+                && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
+            let inside = below(git_directory, &name);
+            if stays {
+                let _ = tree::remove(self.workspace, &below(&inside, b"maintenance.lock"));
+            } else {
+                tree::remove(self.workspace, &inside)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a repository holds files that are neither the host's nor ignored.
@@ -252,27 +338,9 @@ fn git(workspace: &Path, git_directory: &[u8]) -> Command {
     command
 }
 
-/// Leaves of a git directory the objects, and those only where they lie in it.
-fn reset(directory: &Path) -> std::io::Result<()> {
-    if !is_directory(directory) {
-        return match remove(directory) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-    }
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let pack = path.join("pack");
-        let stays = path.ends_with("objects")
-            && is_directory(&path)
-            && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
-        if stays {
-            let _ = remove(&path.join("maintenance.lock"));
-        } else {
-            remove(&path)?;
-        }
-    }
-    Ok(())
+/// A path below another.
+fn below(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    [directory, b"/", name].concat()
 }
 
 /// What a record says of the list of what hosts have sent; `None` for what is none of the project's files.
