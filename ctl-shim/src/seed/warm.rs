@@ -225,7 +225,7 @@ impl<'a> Warm<'a> {
         }
     }
 
-    /// Removes what the host has no more, and of repositories everything but the objects.
+    /// Removes what the host has no more, and of repositories everything but the objects that are of use.
     pub(super) fn clear(&mut self) -> Result<(), Failure> {
         let gone = self.known.iter().filter(|(_, known)| !known.is_listed);
         for (path, _) in gone {
@@ -236,14 +236,14 @@ impl<'a> Warm<'a> {
                 break;
             };
             let tracked = repository.tracked.take();
-            let path = repository.path.clone();
+            let (path, has) = (repository.path.clone(), repository.has);
             let listed = tracked.and_then(|child| child.wait_with_output().ok());
             if let Some(listed) = listed {
                 for name in self.not_listed(&path, &listed.stdout) {
                     self.remove_old(&name);
                 }
             }
-            self.reset(&path)
+            self.reset(&path, has)
                 .map_err(|error| cannot_write(&path_of(self.workspace, &path), &error))?;
         }
         Ok(())
@@ -283,8 +283,9 @@ impl<'a> Warm<'a> {
         }
     }
 
-    /// Leaves of a git directory the objects, and those only where they lie in it.
-    fn reset(&self, git_directory: &[u8]) -> io::Result<()> {
+    /// Leaves of a git directory the objects, and those only where they lie in it and are of use: all come anew where the
+    /// host was told of none, and what is left of another repository, or broken, would only trouble git.
+    fn reset(&self, git_directory: &[u8], has_objects: bool) -> io::Result<()> {
         let directory = path_of(self.workspace, git_directory);
         if !is_directory(&directory) {
             return match tree::remove(self.workspace, git_directory) {
@@ -296,7 +297,8 @@ impl<'a> Warm<'a> {
             let name = entry?.file_name().into_vec();
             let path = directory.join(OsStr::from_bytes(&name));
             let pack = path.join("pack");
-            let stays = name == b"objects"
+            let stays = has_objects
+                && name == b"objects"
                 && is_directory(&path)
                 && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
             let inside = below(git_directory, &name);
