@@ -1,0 +1,58 @@
+//! A checkpoint of a box that means harm: nothing that comes into a new box goes where a link of the old one leads.
+
+use agentbox_tests::Project;
+use agentbox_tests::repository::commit_all;
+use agentbox_tests::warm::{Checkpoint, same_as_here};
+
+#[test]
+fn what_is_carried_goes_through_no_link_out_of_where_it_belongs() {
+    let yaml = |dest: &str| format!("carry: [{{src: ./secret.conf, dest: '{dest}'}}]\n");
+    let project = Project::new(&yaml("/workspace/conf/deep/app.conf"));
+    project.file("secret.conf", "secret\n");
+    project.file(".gitignore", "/secret.conf\n");
+    project.file("conf/deep/shared", "x\n");
+    commit_all(&project);
+    let source = project.create(&["--carry-yes"]);
+    source
+        .exec(
+            "set -e; rm -r conf; sudo ln -s /var/lib/agentbox/private conf
+             mkdir ~/.aws ~/dotfiles; ln -s /etc ~/.config; ln -s ~/dotfiles ~/.tools
+             ln -s /var/lib/agentbox/private ~/.ssh; rmdir ~/.aws; ln -s /cache ~/.aws",
+        )
+        .ok();
+    let checkpoint = Checkpoint::of(&project, source);
+
+    let warm = checkpoint.create(&["--carry-yes"]);
+    let inside = "test -L conf || cat conf/deep/app.conf conf/deep/shared; sudo ls /var/lib/agentbox/private";
+    let found = warm.exec(inside).ok().stdout;
+    assert!(
+        found.starts_with("secret\nx\n") && !found.contains("deep"),
+        "{found}"
+    );
+    same_as_here(&project, &warm);
+    warm.run("destroy", &["--force"]).ok();
+
+    let volume = format!("{}-cache:/cache", project.name());
+    for dest in ["~/.config/app.conf", "~/.ssh/app.conf", "~/.aws/app.conf"] {
+        project.file("agentbox.yaml", yaml(dest));
+        let name = format!("{}-w", project.name());
+        let create = [
+            "create",
+            "-y",
+            "-n",
+            &name,
+            "--from",
+            "warm",
+            "--carry-yes",
+            "--volume",
+            &volume,
+        ];
+        project
+            .run(&create)
+            .expect_code(1)
+            .complains(&["a link in the checkpoint leads there"]);
+    }
+    project.file("agentbox.yaml", yaml("~/.tools/app.conf"));
+    let warm = checkpoint.create(&["--carry-yes"]);
+    assert_eq!(warm.exec("cat ~/dotfiles/app.conf").ok().stdout, "secret\n");
+}
