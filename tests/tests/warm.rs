@@ -114,6 +114,16 @@ fn the_project_as_it_is_now_lies_on_top_of_the_warm_tree() {
         ""
     );
 
+    // Nor is what the host has not committed.
+    assert_eq!(warm.run("diff", &["--name-status"]).ok().stdout, "");
+    box_of("echo more >>untracked; echo more >>staged; echo x >own");
+    assert_eq!(
+        warm.run("diff", &["--name-status"]).ok().stdout,
+        "A\town\nM\tstaged\nA\tuntracked\n"
+    );
+    box_of("echo note >untracked; rm own; printf 'staged, then changed\\n' >staged");
+    assert_eq!(warm.run("diff", &["--name-status"]).ok().stdout, "");
+
     let destroyed = warm.run("destroy", &["--force"]).ok();
     assert!(!destroyed.stderr.contains("saved"), "{destroyed}");
 }
