@@ -332,11 +332,14 @@ impl<'a> Warm<'a> {
     }
 }
 
-/// Git for the repository of a git directory, and no other.
+/// Git for the repository of a git directory, and no other. Where objects are missing, older ones than know of
+/// `GIT_NO_LAZY_FETCH` would fetch them in a way that the box has configured.
 fn git(workspace: &Path, git_directory: &[u8]) -> Command {
     let directory = path_of(workspace, git_directory);
     let mut command = work::git(directory.parent().unwrap_or(workspace));
-    command.args(["--git-dir", ".git"]);
+    command
+        .env("GIT_ALLOW_PROTOCOL", "none")
+        .args(["--git-dir", ".git"]);
     command
 }
 
