@@ -122,12 +122,22 @@ fn submodules_come_and_go() {
     };
     add("moved");
     add("removed");
+    // One that the box fills by itself.
+    let commit = git_in(&project, &upstream, &["rev-parse", "HEAD"]);
+    let entry = format!("160000,{},filled", commit.trim());
+    git(&project, &["update-index", "--add", "--cacheinfo", &entry]);
+    fs::create_dir(root.join("filled")).expect("a directory can be made");
+    git(
+        &project,
+        &["commit", "--quiet", "--message", "one that is not here"],
+    );
     let source = project.create(&[]);
     source
         .exec(
             "set -e; git config --global user.name A; git config --global user.email a@b
              cd moved; echo work >inner; echo own >own; git commit --quiet --all --message work; git branch leftover
-             cd ..; git add moved; git commit --quiet --message bump; echo own >removed/own",
+             cd ..; git add moved; git commit --quiet --message bump; echo own >removed/own
+             rmdir filled; mkdir .git/modules; git clone --quiet --separate-git-dir .git/modules/filled moved filled; echo own >filled/own",
         )
         .ok();
     let checkpoint = Checkpoint::of(&project, source);
@@ -153,6 +163,7 @@ fn submodules_come_and_go() {
         "own\nown\n"
     );
     same_as_here(&project, &warm);
+    assert_eq!(box_of("ls -A filled"), "");
     for name in ["moved", "added"] {
         let inner = |arguments: &[&str]| {
             let mut all = vec!["--", "git", "-C", name];

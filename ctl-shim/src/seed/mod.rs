@@ -12,6 +12,7 @@
 //! anywhere that the user may not write. What of the project's place root has, or nobody may write, is cleared by root
 //! ([`tree`]).
 
+mod repository;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -144,8 +144,15 @@ fn remove_all(directory: impl AsFd, name: &std::ffi::CStr, device: u64) -> Resul
 fn insist(work: impl Fn(bool) -> io::Result<()>) -> io::Result<()> {
     match work(false) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => match as_root(|| work(true)) {
-            // Why the user may not is what counts where nobody may.
-            Err(root) if root.kind() == ErrorKind::PermissionDenied => Err(error),
+            // Why the user may not is what counts where nobody may, or root does not want to.
+            Err(root)
+                if matches!(
+                    root.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::CrossesDevices
+                ) =>
+            {
+                Err(error)
+            }
             result => result,
         },
         result => result,

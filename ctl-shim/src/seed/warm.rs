@@ -11,25 +11,19 @@
 //! answered by what a link leads to; and what goes away is reached through directories alone.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, Permissions};
-use std::io::{self, ErrorKind};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::{
-    ALL_BITS, Input, PERMISSIONS, WRITABLE, broken, buffered, cannot_write, feed, is_own, path_of, tree,
-};
+use super::repository::{self, below};
+use super::{ALL_BITS, Input, PERMISSIONS, broken, buffered, cannot_write, feed, is_own, path_of, tree};
 use crate::failure::Failure;
 use crate::leftovers::is_directory;
 use crate::protocol::seed::{Modified, Record, leads_elsewhere};
 use crate::protocol::seed_answer::Runs;
 use crate::work::{self, SEED_RECORD};
-
-/// What the owner needs to read a file.
-const READABLE: u32 = 0o400;
 
 /// What is known of a path.
 #[derive(Default)]
@@ -155,18 +149,18 @@ impl<'a> Warm<'a> {
     fn open(&self, path: Vec<u8>) -> Repository {
         let directory = path_of(self.workspace, &path);
         let objects = directory.join("objects");
-        self.own(&path);
+        repository::own(self.workspace, &path);
         let is_own = is_directory(&directory) && is_directory(&objects);
         if is_own {
             // Nobody else's objects, and no shortcut that may be wrong.
             let _ = tree::remove(self.workspace, &below(&path, b"objects/info"));
-            self.own_objects(&below(&path, b"objects"));
-            self.own(&below(&path, b"index"));
+            repository::own_objects(self.workspace, &below(&path, b"objects"));
+            repository::own(self.workspace, &below(&path, b"index"));
         }
         let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
         let mut listing = git(self.workspace, &path);
         listing
-            .args(["ls-files", "-z"])
+            .args(["ls-files", "-z", "--stage"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         Repository {
@@ -174,54 +168,6 @@ impl<'a> Warm<'a> {
             has: false,
             tracked: if is_own { listing.spawn().ok() } else { None },
             path,
-        }
-    }
-
-    /// Makes a directory or a file the user's. Where that fails, git says what it cannot do.
-    fn own(&self, path: &[u8]) {
-        let full = path_of(self.workspace, path);
-        let Ok(metadata) = fs::symlink_metadata(&full) else {
-            return;
-        };
-        let needed = if metadata.is_dir() { WRITABLE } else { READABLE };
-        if metadata.is_symlink() {
-            return;
-        }
-        if !is_own(&metadata) {
-            let _ = tree::take(self.workspace, path);
-        }
-        let mode = metadata.mode() & ALL_BITS;
-        if mode & needed != needed {
-            let _ = fs::set_permissions(&full, Permissions::from_mode(mode | needed));
-        }
-    }
-
-    /// Makes objects the user's. One that cannot be read is none.
-    fn own_objects(&self, path: &[u8]) {
-        self.own(path);
-        let names = |path: &[u8]| {
-            let entries = fs::read_dir(path_of(self.workspace, path)).into_iter().flatten();
-            entries
-                .flatten()
-                .map(|entry| (entry.file_name().into_vec(), entry.metadata()))
-                .collect::<Vec<_>>()
-        };
-        for (name, metadata) in names(path) {
-            if !metadata.is_ok_and(|metadata| metadata.is_dir()) {
-                continue;
-            }
-            let directory = below(path, &name);
-            self.own(&directory);
-            for (name, metadata) in names(&directory) {
-                let is_closed = |metadata: Metadata| !is_own(&metadata) || metadata.mode() & READABLE == 0;
-                if metadata.is_ok_and(is_closed) {
-                    let object = below(&directory, &name);
-                    self.own(&object);
-                    if File::open(path_of(self.workspace, &object)).is_err() {
-                        let _ = tree::remove(self.workspace, &object);
-                    }
-                }
-            }
         }
     }
 
@@ -239,11 +185,15 @@ impl<'a> Warm<'a> {
             let (path, has) = (repository.path.clone(), repository.has);
             let listed = tracked.and_then(|child| child.wait_with_output().ok());
             if let Some(listed) = listed {
-                for name in self.not_listed(&path, &listed.stdout) {
+                let (names, submodules) = repository::tracked(&listed.stdout);
+                for submodule in submodules {
+                    self.clear_submodule(&[prefix(&path), submodule].concat());
+                }
+                for name in self.not_listed(&path, &names) {
                     self.remove_old(&name);
                 }
             }
-            self.reset(&path, has)
+            repository::reset(self.workspace, &path, has)
                 .map_err(|error| cannot_write(&path_of(self.workspace, &path), &error))?;
         }
         Ok(())
@@ -251,12 +201,42 @@ impl<'a> Warm<'a> {
 
     /// Paths of `names`, each with a NUL behind it, that the host has not.
     fn not_listed(&self, git_directory: &[u8], names: &[u8]) -> Vec<Vec<u8>> {
-        let prefix = git_directory.strip_suffix(b".git").unwrap_or_default();
+        let prefix = prefix(git_directory);
         let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         names
             .map(|name| [prefix, name.strip_suffix(b"/").unwrap_or(name)].concat())
-            .filter(|path| !self.known.get(path).is_some_and(|known| known.is_listed))
+            .filter(|path| !self.is_listed(path))
             .collect()
+    }
+
+    /// Empties a submodule that comes without its repository: the one here lies in a directory that is reset, and git
+    /// does not go on where a submodule leads nowhere.
+    fn clear_submodule(&self, path: &[u8]) {
+        let repository = below(path, b".git");
+        let comes = self.is_listed(&repository);
+        if !comes && fs::symlink_metadata(path_of(self.workspace, &repository)).is_ok() {
+            self.remove_unlisted(path);
+        }
+    }
+
+    fn remove_unlisted(&self, directory: &[u8]) {
+        let full = path_of(self.workspace, directory);
+        if leads_elsewhere(directory) || !is_directory(&full) {
+            return;
+        }
+        for entry in fs::read_dir(full).into_iter().flatten().flatten() {
+            let path = below(directory, entry.file_name().as_bytes());
+            if self.is_listed(&path) {
+                self.remove_unlisted(&path);
+            } else {
+                // What cannot be removed stays.
+                let _ = tree::remove(self.workspace, &path);
+            }
+        }
+    }
+
+    fn is_listed(&self, path: &[u8]) -> bool {
+        self.known.get(path).is_some_and(|known| known.is_listed)
     }
 
     /// Removes a file or link, a git directory with everything, a directory that is empty; and then the directories
@@ -276,39 +256,11 @@ impl<'a> Warm<'a> {
             && let Some(slash) = above.iter().rposition(|byte| *byte == b'/')
         {
             above = above.get(..slash).unwrap_or_default();
-            if self.known.get(above).is_some_and(|known| known.is_listed) {
+            if self.is_listed(above) {
                 break;
             }
             removed = tree::remove_one(self.workspace, above);
         }
-    }
-
-    /// Leaves of a git directory the objects, and those only where they lie in it and are of use: all come anew where the
-    /// host was told of none, and what is left of another repository, or broken, would only trouble git.
-    fn reset(&self, git_directory: &[u8], has_objects: bool) -> io::Result<()> {
-        let directory = path_of(self.workspace, git_directory);
-        if !is_directory(&directory) {
-            return match tree::remove(self.workspace, git_directory) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            };
-        }
-        for entry in fs::read_dir(&directory)? {
-            let name = entry?.file_name().into_vec();
-            let path = directory.join(OsStr::from_bytes(&name));
-            let pack = path.join("pack");
-            let stays = has_objects
-                && name == b"objects"
-                && is_directory(&path)
-                && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
-            let inside = below(git_directory, &name);
-            if stays {
-                let _ = tree::remove(self.workspace, &below(&inside, b"maintenance.lock"));
-            } else {
-                tree::remove(self.workspace, &inside)?;
-            }
-        }
-        Ok(())
     }
 
     /// Whether a repository holds files that are neither the host's nor ignored.
@@ -332,6 +284,11 @@ impl<'a> Warm<'a> {
     }
 }
 
+/// What the paths in the repository of a git directory begin with.
+fn prefix(git_directory: &[u8]) -> &[u8] {
+    git_directory.strip_suffix(b".git").unwrap_or_default()
+}
+
 /// Git for the repository of a git directory, and no other. Where objects are missing, older ones than know of
 /// `GIT_NO_LAZY_FETCH` would fetch them in a way that the box has configured.
 fn git(workspace: &Path, git_directory: &[u8]) -> Command {
@@ -341,11 +298,6 @@ fn git(workspace: &Path, git_directory: &[u8]) -> Command {
         .env("GIT_ALLOW_PROTOCOL", "none")
         .args(["--git-dir", ".git"]);
     command
-}
-
-/// A path below another.
-fn below(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    [directory, b"/", name].concat()
 }
 
 /// What a record says of the list of what hosts have sent; `None` for what is none of the project's files.
