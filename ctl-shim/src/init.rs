@@ -4,7 +4,7 @@
 //! init (PID 1) ── starts ──► agentbox-ctl daemon ── starts ──► units
 //!    │  ▲                        │
 //!    │  └── SIGCHLD: reap ───────┘ died? start it again, with --resume
-//!    │  └── first of all, in a new box: `seed`, which takes the project from stdin
+//!    │  └── first of all, in a new box: `seed`, which takes the project from stdin, as the box user
 //!    └── SIGTERM, SIGINT, SIGQUIT ──► SIGTERM to the daemon; when it has ended, so does the box
 //! ```
 //!
@@ -12,9 +12,9 @@
 //! synchronous: it waits for signals and needs next to no memory.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -114,19 +114,12 @@ fn seed() -> Result<(), Failure> {
         // Nobody is left to be told when stdout is gone.
         let _ = writeln!(io::stdout(), "{SEEDED}");
     } else {
-        // A link there may lead anywhere.
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(paths::SEEDED)
-            .and_then(|list| fchown(list, Some(user.uid), Some(user.gid)))
+        own_list(Path::new(paths::SEEDED), user.uid, user.gid)
             .map_err(|error| ours("cannot make the list of what is sent", &error))?;
         let status = Command::new("/proc/self/exe")
             .arg0("agentbox-ctl")
             .arg("seed")
-            .uid(user.uid)
-            .gid(user.gid)
+            .args(["--owner", &format!("{}:{}", user.uid, user.gid)])
             .env("HOME", &user.home)
             .status()
             .map_err(|error| ours("cannot start to take the project", &error))?;
@@ -136,6 +129,21 @@ fn seed() -> Result<(), Failure> {
         }
     }
     fs::remove_file(paths::SEEDING).map_err(|error| ours("cannot note that the project is there", &error))
+}
+
+/// Gives the list of what hosts have sent to the box user. Anything but a file of one name is of no use: a link may lead
+/// anywhere, and a pipe to nobody.
+fn own_list(path: &Path, user: u32, group: u32) -> io::Result<()> {
+    let is_list = |metadata: &Metadata| metadata.is_file() && metadata.nlink() == 1;
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| is_list(&metadata)) {
+        leftovers::remove(path);
+    }
+    let list = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    fchown(list, Some(user), Some(group))
 }
 
 struct Init<'a> {

@@ -11,16 +11,16 @@ use crate::paths;
 
 /// Clears them; `home` is the box user's.
 pub fn clear(home: &str) {
-    for directory in paths::NEVER_WARM {
+    for directory in paths::NEVER_WARM.map(Path::new) {
         // The same only where no part of it is a link.
-        if fs::canonicalize(directory).is_ok_and(|real| real == Path::new(directory)) {
-            empty(Path::new(directory));
+        if own_directory(directory).is_some_and(|real| real == directory) {
+            empty(directory);
         }
     }
-    let homes = fs::read_dir("/home").into_iter().flatten().flatten();
-    let homes = homes.map(|entry| entry.path());
+    let homes = own_directory(Path::new("/home")).and_then(|homes| fs::read_dir(homes).ok());
+    let homes = homes.into_iter().flatten().flatten().map(|entry| entry.path());
     for home in homes.chain([PathBuf::from("/root"), PathBuf::from(home)]) {
-        if is_directory(&home) {
+        if let Some(home) = own_directory(&home) {
             for name in paths::HISTORIES {
                 let _ = fs::remove_file(home.join(name));
             }
@@ -28,21 +28,35 @@ pub fn clear(home: &str) {
     }
 }
 
+/// Where a directory really is; `None` where that is not in the checkpoint: what is mounted is somebody else's.
+fn own_directory(path: &Path) -> Option<PathBuf> {
+    let real = fs::canonicalize(path).ok()?;
+    let is_own = is_directory(&real) && device(&real) == device(Path::new("/"));
+    is_own.then_some(real)
+}
+
+fn device(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).map(|metadata| metadata.dev()).ok()
+}
+
 /// Removes what lies in a directory.
 fn empty(directory: &Path) {
-    let device = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.dev()).ok();
     let own = device(directory);
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
-        if device(&path) != own {
-            continue;
+        if !is_directory(&path) || device(&path) == own {
+            remove(&path);
         }
-        if is_directory(&path) {
-            empty(&path);
-            let _ = fs::remove_dir(path);
-        } else {
-            let _ = fs::remove_file(path);
-        }
+    }
+}
+
+/// Removes what lies there, a directory with what is in it.
+pub fn remove(path: &Path) {
+    if is_directory(path) {
+        empty(path);
+        let _ = fs::remove_dir(path);
+    } else {
+        let _ = fs::remove_file(path);
     }
 }
 

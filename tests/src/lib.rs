@@ -23,6 +23,7 @@ pub mod sweep;
 pub mod terminal;
 pub mod test_box;
 pub mod wait;
+pub mod warm;
 
 pub use process::{Output, Running};
 pub use project::Project;

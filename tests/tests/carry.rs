@@ -473,13 +473,15 @@ fn what_is_carried_is_no_work_and_gets_into_no_commit() {
     let test_box = project.create(&["--carry-yes"]);
     let name = test_box.name().to_owned();
     assert_eq!(test_box.exec("git status --short").ok().stdout, "?? new\n");
-    let diff = project.run(&["diff", &name]).ok().stdout;
-    assert!(diff.contains("+new") && !diff.contains("CARRIED"), "{diff}");
-    // Nothing was done in it, so there is nothing to save.
+    // Nothing was done in it, so there is nothing to show or save.
+    assert_eq!(project.run(&["diff", &name]).ok().stdout, "");
     let destroyed = project.run(&["destroy", "-f", &name]).ok();
     assert!(!destroyed.stderr.contains("saved"), "{}", destroyed.stderr);
 
     let test_box = project.create(&["--carry-yes"]);
+    test_box.exec("echo more >>new; echo more >>own.env").ok();
+    let diff = project.run(&["diff", test_box.name()]).ok().stdout;
+    assert!(diff.contains("+more") && !diff.contains("CARRIED"), "{diff}");
     let commit =
         "git add --all && git -c user.name=t -c user.email=t@t commit -qm work && git show --stat=80 HEAD";
     let shown = test_box.exec(commit).ok().stdout;

@@ -2,82 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, UNIX_EPOCH};
 
 use agentbox_tests::repository::{commit_all, git, git_in, listing};
+use agentbox_tests::warm::{Checkpoint, same_as_here, whole};
 use agentbox_tests::{Project, TestBox, engine};
-
-/// What git says of a work tree, here and in the box.
-const QUESTIONS: [&[&str]; 4] = [
-    &["status", "--porcelain=v1", "-z", "--untracked-files=all"],
-    &["diff"],
-    &["diff", "--cached"],
-    &["ls-files", "--stage", "-z"],
-];
-
-/// A checkpoint of a project, which goes with the test.
-struct Checkpoint<'project> {
-    project: &'project Project,
-}
-
-impl<'project> Checkpoint<'project> {
-    /// Takes one of a box, which is removed.
-    #[track_caller]
-    fn of(project: &'project Project, test_box: TestBox<'_>) -> Self {
-        project
-            .run(&["checkpoint", "create", test_box.name(), "--name", "warm"])
-            .ok();
-        test_box.run("destroy", &["--force", "--discard"]).ok();
-        Self { project }
-    }
-
-    /// Makes a box from it.
-    #[track_caller]
-    fn create(&self, arguments: &[&str]) -> TestBox<'project> {
-        let name = format!("{}-w", self.project.name());
-        let mut all = vec!["create", "-v", "-y", "-n", &name, "--from", "warm"];
-        all.extend(arguments);
-        self.project.run(&all).ok();
-        TestBox::new(self.project, &name)
-    }
-}
-
-impl Drop for Checkpoint<'_> {
-    fn drop(&mut self) {
-        engine::remove(&self.project.containers());
-        let images = engine::docker(&[
-            "images",
-            "--format",
-            "{{.Repository}}:{{.Tag}}",
-            "--filter",
-            "label=dev.agentbox.checkpoint",
-        ]);
-        let own = format!("/{}-", self.project.name());
-        for image in images.stdout.lines().filter(|image| image.contains(&own)) {
-            engine::docker(&["rmi", "--force", image]);
-        }
-    }
-}
-
-/// Checks that git says the same of the box as of the project, and that the box's objects are whole.
-#[track_caller]
-fn same_as_here(project: &Project, test_box: &TestBox<'_>) {
-    for question in QUESTIONS {
-        let here = git(project, question);
-        let mut arguments = vec!["--", "git"];
-        arguments.extend(question);
-        let there = test_box.run("exec", &arguments).ok().stdout;
-        assert_eq!(there, here, "git {question:?}");
-    }
-    whole(test_box);
-}
-
-/// Checks that the box's objects are whole.
-#[track_caller]
-fn whole(test_box: &TestBox<'_>) {
-    test_box
-        .run("exec", &["--", "git", "fsck", "--strict", "--no-dangling"])
-        .ok();
-}
 
 /// What PID 1 of a box asked its host for, by number.
 fn log_of(test_box: &TestBox<'_>) -> String {
@@ -185,6 +114,16 @@ fn the_project_as_it_is_now_lies_on_top_of_the_warm_tree() {
         ""
     );
 
+    // Nor is what the host has not committed.
+    assert_eq!(warm.run("diff", &["--name-status"]).ok().stdout, "");
+    box_of("echo more >>untracked; echo more >>staged; echo x >own");
+    assert_eq!(
+        warm.run("diff", &["--name-status"]).ok().stdout,
+        "A\town\nM\tstaged\nA\tuntracked\n"
+    );
+    box_of("echo note >untracked; rm own; printf 'staged, then changed\\n' >staged");
+    assert_eq!(warm.run("diff", &["--name-status"]).ok().stdout, "");
+
     let destroyed = warm.run("destroy", &["--force"]).ok();
     assert!(!destroyed.stderr.contains("saved"), "{destroyed}");
 }
@@ -192,9 +131,18 @@ fn the_project_as_it_is_now_lies_on_top_of_the_warm_tree() {
 #[test]
 fn only_what_differs_travels() {
     let project = Project::new("services: {}\n");
-    project.file("big", "0123456789abcdef\n".repeat(20_000));
+    // What was changed in the second in which it was sent would come again.
+    let made_earlier = |name: &str, content: String| {
+        project.file(name, content);
+        let file = fs::File::options()
+            .write(true)
+            .open(project.directory().join(name));
+        file.and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_secs(1_700_000_000)))
+            .expect("times can be set");
+    };
+    made_earlier("big", "0123456789abcdef\n".repeat(20_000));
     for number in 0..50 {
-        project.file(&format!("files/{number}"), format!("{number}\n"));
+        made_earlier(&format!("files/{number}"), format!("{number}\n"));
     }
     commit_all(&project);
     git(&project, &["tag", "--annotate", "--message", "a tag", "heavy"]);

@@ -11,6 +11,7 @@
 
 mod approve;
 mod gather;
+mod ground;
 mod pattern;
 mod people;
 mod place;
@@ -26,6 +27,7 @@ use agentbox_ctl::paths;
 
 pub use self::approve::approve;
 pub use self::gather::{Roots, gather};
+pub use self::ground::Ground;
 pub use self::send::{Sent, send};
 pub use self::suspicion::is_secret_file;
 pub use self::tree::{Item, ItemKind, Stamp, Tree};

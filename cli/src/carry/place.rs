@@ -97,7 +97,7 @@ pub(super) fn destinations<'a>(plan: &'a Plan, people: &People) -> Result<Vec<De
             Some(below) => format!("{}{below}", people.home),
             None => entry.carry.dest.clone(),
         };
-        if path == paths::WORKSPACE || REFUSED.iter().any(|own| is_in(&path, own)) {
+        if path == paths::WORKSPACE || is_refused(&path) {
             return Err(not_for_carry(&path));
         }
         all.push(Destination { entry, found, path });
@@ -123,6 +123,11 @@ pub(super) fn destinations<'a>(plan: &'a Plan, people: &People) -> Result<Vec<De
         }
     }
     Ok(all)
+}
+
+/// Whether a path is the box's own, or the kernel's.
+pub(super) fn is_refused(path: &str) -> bool {
+    REFUSED.iter().any(|own| is_in(path, own))
 }
 
 /// Everything to put, each directory before what is in it. `kinds` has what the box has where a directory is to go and
@@ -189,8 +194,7 @@ pub(super) fn compose(
     for put in &puts {
         let path = put.path.to_string_lossy();
         let is_ours = is_in(&path, paths::SECRETS);
-        let is_refused = REFUSED.iter().any(|own| is_in(&path, own));
-        if !is_ours && is_refused {
+        if !is_ours && is_refused(&path) {
             return Err(not_for_carry(&path));
         }
     }

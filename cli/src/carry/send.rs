@@ -4,7 +4,7 @@
 //! /etc/passwd ─► people ─► destinations ─► what the image has there ─► puts ─► tar, in a thread ─► upload
 //! ```
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,10 +14,11 @@ use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 
 use super::approve::shown;
+use super::ground::{self, Ground};
 use super::people::People;
-use super::place::{self, Destination, Put, PutKind, There};
+use super::place::{self, Destination, Put, PutKind};
 use super::{Plan, Stamp};
-use crate::docker::{Docker, PathKind, PathStat};
+use crate::docker::Docker;
 use crate::seed::{Owner, pipe};
 
 /// Largest `/etc/passwd` that is read, in bytes.
@@ -35,9 +36,15 @@ pub struct Sent {
 /// `/workspace` among them, must be there already.
 ///
 /// # Errors
-/// A file that is not what was approved any more; a place, a user or a home that the image does not have as it must;
+/// A file that is not what was approved any more; a link of a checkpoint that leads elsewhere; a place, a user or a home that the image does not have as it must;
 /// those of the engine.
-pub async fn send(docker: &Docker, container: &str, image_user: &str, plan: &Plan) -> Result<Sent, Failure> {
+pub async fn send(
+    docker: &Docker,
+    container: &str,
+    image_user: &str,
+    ground: &Ground,
+    plan: &Plan,
+) -> Result<Sent, Failure> {
     if plan.is_empty() {
         return Ok(Sent::default());
     }
@@ -49,8 +56,8 @@ pub async fn send(docker: &Docker, container: &str, image_user: &str, plan: &Pla
     };
     let people = People::new(image_user, passwd, group.as_deref())?;
     let destinations = place::destinations(plan, &people)?;
-    let kinds = look_around(docker, container, &destinations).await?;
-    let mut puts = place::compose(&destinations, &people, &kinds)?;
+    let around = ground::look_around(docker, container, ground, &people, &destinations).await?;
+    let mut puts = place::compose(&destinations, &people, &around.kinds)?;
     puts.extend(record(&destinations)?);
     let sent = Sent {
         in_workspace: puts
@@ -60,6 +67,9 @@ pub async fn send(docker: &Docker, container: &str, image_user: &str, plan: &Pla
             .map(Path::to_owned)
             .collect(),
     };
+    let (in_place, puts): (Vec<Put>, Vec<Put>) =
+        puts.into_iter().partition(|put| around.links.contains(&put.path));
+    replace(docker, container, &in_place).await?;
     upload(docker, container, puts).await?;
     Ok(sent)
 }
@@ -83,51 +93,15 @@ fn record(destinations: &[Destination<'_>]) -> Result<Option<Put>, Failure> {
     }))
 }
 
-/// What a container has at the directories above each destination, as far up as something is missing, and where a
-/// directory is to go. A look costs the engine some 20 ms, so nothing is looked at that the upload finds out itself.
-async fn look_around(
-    docker: &Docker,
-    container: &str,
-    destinations: &[Destination<'_>],
-) -> Result<HashMap<String, There>, Failure> {
-    let mut kinds = HashMap::from([(paths::WORKSPACE.to_owned(), There::Directory)]);
-    for destination in destinations {
-        let mut is_missing = false;
-        for above in place::above(&destination.path) {
-            if look(docker, container, above, &mut kinds).await? != There::Missing {
-                break;
-            }
-            is_missing = true;
-        }
-        if !is_missing && destination.wants_directory() {
-            look(docker, container, &destination.path, &mut kinds).await?;
-        }
+/// Makes directories in the place of links.
+async fn replace(docker: &Docker, container: &str, directories: &[Put]) -> Result<(), Failure> {
+    if directories.is_empty() {
+        return Ok(());
     }
-    Ok(kinds)
-}
-
-async fn look(
-    docker: &Docker,
-    container: &str,
-    path: &str,
-    known: &mut HashMap<String, There>,
-) -> Result<There, Failure> {
-    if let Some(there) = known.get(path) {
-        return Ok(*there);
-    }
-    let mut found = docker.look_at(container, path).await?;
-    let is_link = |stat: &PathStat| matches!(stat.kind, PathKind::Link(_));
-    if found.as_ref().is_some_and(is_link) {
-        // With a slash at its end, a path is what the link leads to.
-        found = docker.look_at(container, &format!("{path}/")).await?;
-    }
-    let there = match found.map(|stat| stat.kind) {
-        None => There::Missing,
-        Some(PathKind::Directory) => There::Directory,
-        Some(_) => There::Other,
-    };
-    known.insert(path.to_owned(), there);
-    Ok(there)
+    let mut archive = Vec::new();
+    write(directories, &mut archive)?;
+    let stream = futures_util::stream::once(std::future::ready(Ok(archive.into())));
+    Ok(docker.upload(container, stream).await?)
 }
 
 async fn upload(docker: &Docker, container: &str, puts: Vec<Put>) -> Result<(), Failure> {

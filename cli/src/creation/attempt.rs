@@ -115,7 +115,8 @@ impl Attempt<'_> {
         if !self.carried.is_empty() {
             let begun = Instant::now();
             step.update("carrying files");
-            let sending = carry::send(self.docker, container, &self.image.user, self.carried);
+            let ground = self.ground();
+            let sending = carry::send(self.docker, container, &self.image.user, &ground, self.carried);
             placed = interrupt.guard(sending).await?.in_workspace;
             took(self.context, "carrying files", begun);
         }
@@ -272,6 +273,17 @@ impl Attempt<'_> {
             None
         };
         user::look_up(user, passwd.as_deref(), group.as_deref())
+    }
+
+    /// What is carried lands on it.
+    fn ground(&self) -> carry::Ground {
+        let volumes = self.settings.volumes.iter().map(|(_, path)| path.clone());
+        carry::Ground {
+            start: self.start_kind(),
+            volumes: volumes
+                .chain(self.settings.docker.then(|| create::ENGINE_DATA.to_owned()))
+                .collect(),
+        }
     }
 
     /// What lies in the workspace before anything is sent there.

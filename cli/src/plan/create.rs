@@ -20,7 +20,7 @@ const DROPPED: [&str; 2] = ["NET_RAW", "MKNOD"];
 /// Capabilities that a Docker engine in the box needs beyond Docker's default set, all of which it keeps.
 const OF_AN_ENGINE: [&str; 2] = ["SYS_ADMIN", "NET_ADMIN"];
 /// Where that engine keeps images, containers and volumes. It needs a file system of its own: overlays do not stack.
-const ENGINE_DATA: &str = "/var/lib/docker";
+pub const ENGINE_DATA: &str = "/var/lib/docker";
 /// What the volume there is called, as no volume of the user's can be.
 const ENGINE_VOLUME: &str = "_docker";
 

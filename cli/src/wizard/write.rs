@@ -38,6 +38,15 @@ pub(crate) fn render(plan: &Plan) -> String {
         text.push_str(EMPTY);
         return text;
     }
+    if plan
+        .units
+        .iter()
+        .any(|unit| matches!(unit.run, Run::Image { .. }))
+    {
+        text.push_str("defaults:\n");
+        comment(&mut text, "  ", "What services with an image run on.");
+        text.push_str("  box: {docker: true}\n");
+    }
     for (section, is_task) in [("tasks", true), ("services", false)] {
         let mut units = plan
             .units
@@ -301,6 +310,22 @@ mod tests {
             .flat_map(|line| [line, "\n"])
             .collect();
         assert_eq!(loaded(&filled).units.len(), 2);
+    }
+
+    #[test]
+    fn only_containers_ask_for_a_box_with_docker() {
+        let backing = |run| render(&plan(Unit::new("db", Role::Backing, run)));
+        let image = Run::Image {
+            name: "postgres:17".to_owned(),
+            ports: Vec::new(),
+            args: Vec::new(),
+        };
+        let docker = |text: &str| {
+            let defaults = loaded(text).defaults;
+            format!("{defaults:?}").contains("docker")
+        };
+        assert!(docker(&backing(image)));
+        assert!(!docker(&backing(Run::Shell("postgres".to_owned()))));
     }
 
     #[test]

@@ -69,10 +69,25 @@ pub(super) struct SeedArguments {
     /// Directory to write into
     #[arg(long, value_name = "DIR", default_value = paths::WORKSPACE)]
     workspace: PathBuf,
+    /// Numbers of the user and group that everything is made for, where root starts it
+    #[arg(long, value_name = "UID:GID", value_parser = owner)]
+    owner: Option<(u32, u32)>,
+}
+
+fn owner(text: &str) -> Result<(u32, u32), String> {
+    let numbers = || {
+        let (user, group) = text.split_once(':')?;
+        Some((user.parse().ok()?, group.parse().ok()?))
+    };
+    numbers().ok_or_else(|| "two numbers, with a colon in between".to_owned())
 }
 
 /// Writes a project and says on stdout what became of its history.
 pub(super) fn seed(arguments: &SeedArguments, context: &super::Context) -> Result<(), Failure> {
+    if let Some((user, group)) = arguments.owner {
+        seed::become_user(user, group)
+            .map_err(|error| Failure::failed("cannot become the box's user").because(&error))?;
+    }
     // Modes are those of the stream.
     umask(Mode::empty());
     // From inside: where the root is a file system in user space, it is asked again for each path that begins there.

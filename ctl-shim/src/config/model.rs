@@ -96,6 +96,17 @@ pub struct ImageLaunch {
     pub container_name: Option<String>,
 }
 
+impl ImageLaunch {
+    /// Name of the container of a service: the service's own, made to fit where Docker is stricter.
+    pub fn container_of(&self, service: &str) -> String {
+        match &self.container_name {
+            Some(name) => name.clone(),
+            None if service.len() > 1 && !service.starts_with(['-', '_']) => service.to_owned(),
+            None => ["unit", service].join("-"),
+        }
+    }
+}
+
 /// One entry of `env_file`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvFile {

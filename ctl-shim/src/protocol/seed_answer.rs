@@ -17,6 +17,8 @@ const ASKED: &str = "agentbox-ctl seed: asked";
 const IN_A_LINE: usize = 100;
 /// Longest line that is looked at, in bytes.
 const LONGEST: usize = 4096;
+/// Most lengths that are kept: as many as two million scattered files need.
+const MOST: usize = 1 << 22;
 
 /// Answers, in the order of the questions: how many are no, then how many are yes, and so on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,11 @@ impl Default for Runs {
 }
 
 impl Runs {
+    /// No answers, to any number of questions.
+    fn none() -> Self {
+        Self(vec![u32::MAX; 2])
+    }
+
     /// Adds the answer to the next question.
     pub fn push(&mut self, needs: bool) {
         if self.0.len().is_multiple_of(2) != needs {
@@ -73,7 +80,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Takes what came; gives the answers once they are complete. What is none of them is added to `others`.
+    /// Takes what came; gives the answers once they are complete, or so many that they are none. What is none of them is
+    /// added to `others`.
     pub fn take(&mut self, bytes: &[u8], others: &mut Vec<u8>) -> Option<Runs> {
         if self.is_done {
             others.extend_from_slice(bytes);
@@ -94,6 +102,11 @@ impl Reader {
                 Ok(text) if !self.is_done && text.starts_with(NEEDS) => {
                     let lengths = text.split(' ').filter_map(|word| word.parse::<u32>().ok());
                     self.lengths.extend(lengths);
+                    if self.lengths.len() > MOST {
+                        self.is_done = true;
+                        self.lengths = Vec::new();
+                        answered = Some(Runs::none());
+                    }
                 }
                 _ => others.extend_from_slice(&line),
             }
@@ -132,6 +145,22 @@ mod tests {
             prop_assert_eq!(found.answers(answers.len()).unwrap().collect::<Vec<_>>(), answers.clone());
             prop_assert!(found.answers(answers.len() + 1).is_none());
         }
+    }
+
+    #[test]
+    fn answers_without_end_are_none() {
+        let (mut reader, mut others) = (Reader::default(), Vec::new());
+        let line = format!("{NEEDS}{}\n", " 1".repeat(IN_A_LINE));
+        let mut answered = None;
+        let mut lines = 0;
+        while answered.is_none() {
+            answered = reader.take(line.as_bytes(), &mut others);
+            lines += 1;
+            assert!(lines * IN_A_LINE <= MOST + IN_A_LINE);
+        }
+        assert!(answered.unwrap().answers(lines * IN_A_LINE).is_none());
+        assert_eq!(reader.take(line.as_bytes(), &mut others), None);
+        assert!(reader.lengths.capacity() == 0 && others == line.as_bytes());
     }
 
     #[test]

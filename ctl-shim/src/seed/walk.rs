@@ -32,6 +32,11 @@ const NAMES: usize = 32 * 1024;
 pub(super) struct Seen {
     /// Type and permissions.
     pub(super) mode: u32,
+    /// Numbers of its owner and group.
+    pub(super) user: u32,
+    pub(super) group: u32,
+    /// How many it has.
+    pub(super) names: u64,
     /// Bytes.
     pub(super) size: u64,
     /// When it was changed last: seconds since the Unix epoch, negative before it.
@@ -44,6 +49,9 @@ impl From<Stat> for Seen {
     fn from(stat: Stat) -> Self {
         Self {
             mode: stat.st_mode,
+            user: stat.st_uid,
+            group: stat.st_gid,
+            names: stat.st_nlink,
             size: u64::try_from(stat.st_size).unwrap_or_default(),
             seconds: stat.st_mtime,
             nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or_default(),
@@ -55,6 +63,9 @@ impl From<&Metadata> for Seen {
     fn from(metadata: &Metadata) -> Self {
         Self {
             mode: metadata.mode(),
+            user: metadata.uid(),
+            group: metadata.gid(),
+            names: metadata.nlink(),
             size: metadata.len(),
             seconds: metadata.mtime(),
             nanoseconds: u32::try_from(metadata.mtime_nsec()).unwrap_or_default(),

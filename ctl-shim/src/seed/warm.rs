@@ -13,11 +13,14 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::repository::{self, below};
 use super::walk::{Seen, Walk};
-use super::{Input, PERMISSIONS, broken, buffered, cannot_write, feed, path_of, remove};
+use super::{ALL_BITS, Input, PERMISSIONS, broken, buffered, cannot_write, feed, is_of_user, path_of, tree};
 use crate::failure::Failure;
 use crate::leftovers::is_directory;
 use crate::protocol::seed::{Modified, Record, leads_elsewhere};
@@ -62,6 +65,8 @@ enum Question {
 
 pub(super) struct Warm<'a> {
     workspace: &'a Path,
+    /// When the list was written, in seconds since the Unix epoch.
+    listed_at: i64,
     known: HashMap<Vec<u8>, Known>,
     walk: Walk,
     repositories: Vec<Repository>,
@@ -75,6 +80,7 @@ impl<'a> Warm<'a> {
     pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
         let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
         let mut walk = Walk::new(workspace);
+        let listed_at = fs::symlink_metadata(list).map_or(i64::MIN, |metadata| metadata.mtime());
         if let Ok(mut list) = File::open(list)
             && let Ok(mut decoder) = buffered(&mut list)
         {
@@ -90,6 +96,7 @@ impl<'a> Warm<'a> {
         }
         Self {
             workspace,
+            listed_at,
             known,
             walk,
             repositories: Vec::new(),
@@ -149,8 +156,9 @@ impl<'a> Warm<'a> {
         answers
     }
 
-    /// Whether a file is as the host has it: git's own rule, with the permissions. What went through an image has whole
-    /// seconds, so there the time counts with which it was sent.
+    /// Whether a file is as the host has it: git's own rule, with owner and permissions. What went through an image has
+    /// whole seconds, so there the time counts with which it was sent; and that does not tell a file from one that was
+    /// changed in the same second, after it was sent. A file of several names would change with another.
     fn is_same(&self, path: &[u8], mode: u32, modified: Modified, size: u64) -> bool {
         let known = self.known.get(path);
         let sent = known.and_then(|known| known.sent);
@@ -160,8 +168,11 @@ impl<'a> Warm<'a> {
         });
         seen.is_some_and(|seen| {
             seen.size == size
-                && seen.mode & 0o7777 == mode & PERMISSIONS
+                && seen.mode & ALL_BITS == mode & PERMISSIONS
+                && seen.names == 1
+                && is_of_user(seen.user, seen.group)
                 && seen.seconds == modified.seconds.cast_signed()
+                && seen.seconds < self.listed_at
                 && (seen.nanoseconds == modified.nanoseconds
                     || (seen.nanoseconds == 0 && sent == Some(modified)))
         })
@@ -201,15 +212,18 @@ impl<'a> Warm<'a> {
     fn open(&self, path: Vec<u8>) -> Repository {
         let directory = path_of(self.workspace, &path);
         let objects = directory.join("objects");
+        repository::own(self.workspace, &path);
         let is_own = is_directory(&directory) && is_directory(&objects);
         if is_own {
             // Nobody else's objects, and no shortcut that may be wrong.
-            let _ = remove(&objects.join("info"));
+            let _ = tree::remove(self.workspace, &below(&path, b"objects/info"));
+            repository::own_objects(self.workspace, &below(&path, b"objects"));
+            repository::own(self.workspace, &below(&path, b"index"));
         }
         let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
         let mut listing = git(self.workspace, &path);
         listing
-            .args(["ls-files", "-z"])
+            .args(["ls-files", "-z", "--stage"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         Repository {
@@ -220,7 +234,7 @@ impl<'a> Warm<'a> {
         }
     }
 
-    /// Removes what the host has no more, and of repositories everything but the objects.
+    /// Removes what the host has no more, and of repositories everything but the objects that are of use.
     pub(super) fn clear(&mut self) -> Result<(), Failure> {
         let gone = self.known.iter().filter(|(_, known)| !known.is_listed);
         for (path, _) in gone {
@@ -231,15 +245,19 @@ impl<'a> Warm<'a> {
                 break;
             };
             let tracked = repository.tracked.take();
-            let path = repository.path.clone();
+            let (path, has) = (repository.path.clone(), repository.has);
             let listed = tracked.and_then(|child| child.wait_with_output().ok());
             if let Some(listed) = listed {
-                for name in self.not_listed(&path, &listed.stdout) {
+                let (names, submodules) = repository::tracked(&listed.stdout);
+                for submodule in submodules {
+                    self.clear_submodule(&[prefix(&path), submodule].concat());
+                }
+                for name in self.not_listed(&path, &names) {
                     self.remove_old(&name);
                 }
             }
-            let directory = path_of(self.workspace, &path);
-            reset(&directory).map_err(|error| cannot_write(&directory, &error))?;
+            repository::reset(self.workspace, &path, has)
+                .map_err(|error| cannot_write(&path_of(self.workspace, &path), &error))?;
         }
         Ok(())
     }
@@ -250,8 +268,38 @@ impl<'a> Warm<'a> {
         let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         names
             .map(|name| [prefix, name.strip_suffix(b"/").unwrap_or(name)].concat())
-            .filter(|path| !self.known.get(path).is_some_and(|known| known.is_listed))
+            .filter(|path| !self.is_listed(path))
             .collect()
+    }
+
+    /// Empties a submodule that comes without its repository: the one here lies in a directory that is reset, and git
+    /// does not go on where a submodule leads nowhere.
+    fn clear_submodule(&self, path: &[u8]) {
+        let repository = below(path, b".git");
+        let comes = self.is_listed(&repository);
+        if !comes && fs::symlink_metadata(path_of(self.workspace, &repository)).is_ok() {
+            self.remove_unlisted(path);
+        }
+    }
+
+    fn remove_unlisted(&self, directory: &[u8]) {
+        let full = path_of(self.workspace, directory);
+        if leads_elsewhere(directory) || !is_directory(&full) {
+            return;
+        }
+        for entry in fs::read_dir(full).into_iter().flatten().flatten() {
+            let path = below(directory, entry.file_name().as_bytes());
+            if self.is_listed(&path) {
+                self.remove_unlisted(&path);
+            } else {
+                // What cannot be removed stays.
+                let _ = tree::remove(self.workspace, &path);
+            }
+        }
+    }
+
+    fn is_listed(&self, path: &[u8]) -> bool {
+        self.known.get(path).is_some_and(|known| known.is_listed)
     }
 
     /// Removes a file or link, a git directory with everything, a directory that is empty; and then the directories
@@ -260,28 +308,21 @@ impl<'a> Warm<'a> {
         if leads_elsewhere(path) {
             return;
         }
-        let mut above = path;
-        while let Some(slash) = above.iter().rposition(|byte| *byte == b'/') {
-            above = above.get(..slash).unwrap_or_default();
-            if !is_directory(&path_of(self.workspace, above)) {
-                return;
-            }
-        }
-        let full = path_of(self.workspace, path);
-        let removed = if is_directory(&full) && !path.ends_with(b".git") {
-            fs::remove_dir(full)
+        let is_repository = path == b".git" || path.ends_with(b"/.git");
+        let mut removed = if is_repository {
+            tree::remove(self.workspace, path)
         } else {
-            remove(&full)
+            tree::remove_one(self.workspace, path)
         };
         let mut above = path;
         while removed.is_ok()
             && let Some(slash) = above.iter().rposition(|byte| *byte == b'/')
         {
             above = above.get(..slash).unwrap_or_default();
-            let is_listed = self.known.get(above).is_some_and(|known| known.is_listed);
-            if is_listed || fs::remove_dir(path_of(self.workspace, above)).is_err() {
+            if self.is_listed(above) {
                 break;
             }
+            removed = tree::remove_one(self.workspace, above);
         }
     }
 
@@ -328,35 +369,15 @@ fn prefix(git_directory: &[u8]) -> &[u8] {
     git_directory.strip_suffix(b".git").unwrap_or_default()
 }
 
-/// Git for the repository of a git directory, and no other.
+/// Git for the repository of a git directory, and no other. Where objects are missing, older ones than know of
+/// `GIT_NO_LAZY_FETCH` would fetch them in a way that the box has configured.
 fn git(workspace: &Path, git_directory: &[u8]) -> Command {
     let directory = path_of(workspace, git_directory);
     let mut command = work::git(directory.parent().unwrap_or(workspace));
-    command.args(["--git-dir", ".git"]);
     command
-}
-
-/// Leaves of a git directory the objects, and those only where they lie in it.
-fn reset(directory: &Path) -> std::io::Result<()> {
-    if !is_directory(directory) {
-        return match remove(directory) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-    }
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let pack = path.join("pack");
-        let stays = path.ends_with("objects")
-            && is_directory(&path)
-            && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
-        if stays {
-            let _ = remove(&path.join("maintenance.lock"));
-        } else {
-            remove(&path)?;
-        }
-    }
-    Ok(())
+        .env("GIT_ALLOW_PROTOCOL", "none")
+        .args(["--git-dir", ".git"]);
+    command
 }
 
 /// What a record says of the list of what hosts have sent; `None` for what is none of the project's files.

@@ -151,7 +151,8 @@ fn moved_submodules(directory: &Path, report: &Report) -> Vec<String> {
         .collect()
 }
 
-fn seed_record(directory: &Path) -> Option<Vec<u8>> {
+/// The record of what the box was made with.
+pub(super) fn seed_record(directory: &Path) -> Option<Vec<u8>> {
     let path = git_path(directory, SEED_RECORD).ok()?;
     let metadata = fs::symlink_metadata(&path).ok()?;
     if !metadata.is_file() || metadata.len() > RECORD_LIMIT {

@@ -9,6 +9,8 @@
 //! Everything here only looks: no index is refreshed, no hook, filter or file system monitor runs, whatever the
 //! repository's configuration says.
 
+#[cfg(feature = "supervisor")]
+mod common;
 mod git;
 #[cfg(feature = "supervisor")]
 mod inspect;

@@ -11,10 +11,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::common::Common;
 use super::git::{cannot_run, commit, failed, git, line, os, read};
-use super::inspect::git_path;
+use super::inspect::{git_path, seed_record};
 use super::report::{BASE, Report, Uncommitted};
-use super::uncommitted::changed_paths;
+use super::uncommitted::{HEAD_LINE, changed_paths, uncommitted};
 use crate::failure::Failure;
 use crate::time::Timestamp;
 
@@ -127,14 +128,14 @@ impl Scratch {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Puts HEAD and everything that is not committed into the index.
-    fn stage(&self) -> Result<(), Failure> {
+    /// Puts HEAD and everything that is not committed into the index, but for `passed_over`.
+    fn stage(&self, passed_over: impl Fn(&[u8]) -> bool) -> Result<(), Failure> {
         if let Some(head) = commit(&self.workspace, "HEAD") {
             self.line(&["read-tree", &head], b"")?;
         }
         let mut input = Vec::new();
         for path in changed_paths(&self.workspace)? {
-            if self.can_stage(&path) {
+            if !passed_over(&path) && self.can_stage(&path) {
                 input.extend_from_slice(&path);
                 input.push(0);
             }
@@ -159,7 +160,7 @@ impl Scratch {
 
     /// Commits what is not committed, in the shape of a stash entry: `git stash apply` takes it.
     fn commit(&self, name: &str) -> Result<String, Failure> {
-        self.stage()?;
+        self.stage(|_| false)?;
         let tree = self.line(&["write-tree"], b"")?;
         let message = format!("Uncommitted work of box {name}\n");
         let Some(head) = commit(&self.workspace, "HEAD") else {
@@ -178,13 +179,21 @@ impl Scratch {
     }
 }
 
-/// Writes to stdout how the work tree differs from where the box began, as `git diff` with `flags` has it.
+/// Writes to stdout how the work tree differs from where the box began, as `git diff` with `flags` has it. What is not
+/// committed and was so when the box was made is no difference.
 ///
 /// # Errors
 /// A repository that git cannot read, a temporary directory that cannot be written.
 pub fn diff(workspace: &Path, flags: &[&str]) -> Result<(), Failure> {
     let scratch = Scratch::new(workspace)?;
-    scratch.stage()?;
+    let seed = seed_record(workspace).unwrap_or_default();
+    let now = if seed.is_empty() || seed == HEAD_LINE {
+        Vec::new()
+    } else {
+        uncommitted(workspace)?
+    };
+    let seeded = Common::of(&now, &seed);
+    scratch.stage(|path| seeded.has(path))?;
     let base = match commit(workspace, BASE) {
         Some(base) => base,
         // The empty tree.

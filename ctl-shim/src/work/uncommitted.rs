@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// First line of a record; the record of a clean work tree has no other.
 pub const HEAD_LINE: &[u8] = b"agentbox-uncommitted 1\n";
 /// What is written for content that cannot be read: never the same as anything, since it may have changed.
-const UNREADABLE: &str = "\tunreadable";
+pub(super) const UNREADABLE: &str = "\tunreadable";
 /// How many files may vanish between `git status` and the reading of their content.
 const VANISHING: usize = 50;
 /// How deep repositories are looked for in repositories.

@@ -150,7 +150,7 @@ pub(crate) fn propose(part: Part<'_>) -> Option<(Proposal, Vec<Built>)> {
         .any(|unit| matches!(unit.run, Run::Image { .. }))
     {
         proposal.note(format!(
-            "services with an image (from {file}) need a box with Docker inside: agentbox create --docker, or box.docker: true under defaults"
+            "services with an image (from {file}) need a box with Docker inside, which defaults ask for: whoever makes one is asked whether that is allowed"
         ));
     }
     for (key, what) in [
@@ -234,7 +234,8 @@ fn env_files(proposal: &mut Proposal, file: &str, name: &str, service: &Map<Stri
     let mut inside = Vec::new();
     for path in value::strings(service.get("env_file")) {
         let path = path.trim_start_matches("./").to_owned();
-        if path.starts_with(['/', '~']) || path.split('/').any(|name| name == "..") || path.is_empty() {
+        let is_nothing = path.split('/').all(|name| matches!(name, "" | "."));
+        if path.starts_with(['/', '~']) || path.split('/').any(|name| name == "..") || is_nothing {
             proposal.note(format!(
                 "{file}: the env_file of {name} lies outside of the project"
             ));

@@ -325,6 +325,30 @@ error: agentbox.yaml:3:23: service "admin" has expose, and so has service "web"
 }
 
 #[test]
+fn a_container_is_one_service_s() {
+    insta::assert_snapshot!(errors(r#"
+services:
+  db: {image: {name: a}}
+  other: {image: {name: b, container_name: db}}
+  third: {image: {name: c, container_name: db}}
+  fine: {image: {name: d, container_name: other}}
+"#), @r#"
+error: agentbox.yaml:2:8: the container of service "db" is called "db", and so is that of service "other", at line 3, column 44
+  2 |   db: {image: {name: a}}
+    |        ^^^^^
+  hint: give each service a container_name of its own
+error: agentbox.yaml:3:44: the container of service "other" is called "db", and so is that of service "db", at line 2, column 8
+  3 |   other: {image: {name: b, container_name: db}}
+    |                                            ^^
+  hint: give each service a container_name of its own
+error: agentbox.yaml:4:44: the container of service "third" is called "db", and so is that of service "db", at line 2, column 8
+  4 |   third: {image: {name: c, container_name: db}}
+    |                                            ^^
+  hint: give each service a container_name of its own
+"#);
+}
+
+#[test]
 fn delays_do_not_shrink() {
     insta::assert_snapshot!(errors(r#"
 services:

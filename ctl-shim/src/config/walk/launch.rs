@@ -5,7 +5,7 @@ use std::fmt;
 use super::super::keys;
 use super::super::model::{ImageLaunch, Launch};
 use super::super::text::Quoted;
-use super::super::yaml::{Content, Node};
+use super::super::yaml::{Content, Node, Place};
 use super::value::describe;
 use super::{Field, Part, Walker};
 
@@ -53,8 +53,12 @@ impl<'d, 's> Walker<'d, 's> {
         }
     }
 
-    /// A container to run in the box.
-    pub(super) fn image(&mut self, node: &'d Node<'s>, owner: &dyn fmt::Display) -> Option<Launch> {
+    /// A container to run in the box, and where the name stands that it is given.
+    pub(super) fn image(
+        &mut self,
+        node: &'d Node<'s>,
+        owner: &dyn fmt::Display,
+    ) -> Option<(ImageLaunch, Option<Place>)> {
         let part = Part("image", owner);
         if let Content::Scalar { text, .. } = &node.content
             && !node.is_null()
@@ -69,7 +73,8 @@ impl<'d, 's> Walker<'d, 's> {
         }
         let pairs = self.pairs(node, &part)?;
         let (mut name, mut has_name) = (None, false);
-        let (mut ports, mut args, mut container_name) = (Some(Vec::new()), Some(Vec::new()), None);
+        let (mut ports, mut args) = (Some(Vec::new()), Some(Vec::new()));
+        let (mut container_name, mut named_at) = (None, None);
         for pair in &pairs {
             let field = pair.field(&part);
             match pair.key {
@@ -88,7 +93,10 @@ impl<'d, 's> Walker<'d, 's> {
                 }
                 "ports" => ports = self.texts(&field, "an entry of ports"),
                 "args" => args = self.arguments(&field),
-                "container_name" => container_name = self.container_name(&field),
+                "container_name" => {
+                    named_at = Some(field.node.place);
+                    container_name = self.container_name(&field);
+                }
                 _ => self.unknown_key(pair, keys::IMAGE, &part),
             }
         }
@@ -99,12 +107,13 @@ impl<'d, 's> Walker<'d, 's> {
                 "add name: with an image reference",
             );
         }
-        Some(Launch::Image(ImageLaunch {
+        let image = ImageLaunch {
             name: name?,
             ports: ports?,
             args: args?,
             container_name,
-        }))
+        };
+        Some((image, named_at))
     }
 
     fn arguments(&mut self, field: &Field<'d, 's, '_>) -> Option<Vec<String>> {

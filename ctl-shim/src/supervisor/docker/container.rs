@@ -40,7 +40,7 @@ impl Container {
     /// The container of a service whose client is about to start.
     pub(in crate::supervisor) fn of(unit: &Unit, image: &ImageLaunch) -> Self {
         Self {
-            name: name(unit, image),
+            name: image.container_of(&unit.name),
             state: Arc::new(AtomicU8::new(OPEN)),
         }
     }
@@ -87,15 +87,6 @@ impl Container {
     }
 }
 
-/// The unit's name, made to fit where Docker is stricter.
-fn name(unit: &Unit, image: &ImageLaunch) -> String {
-    match &image.container_name {
-        Some(name) => name.clone(),
-        None if unit.name.len() > 1 && !unit.name.starts_with(['-', '_']) => unit.name.clone(),
-        None => ["unit", &unit.name].join("-"),
-    }
-}
-
 /// What is run for it. `variables` are the service's own; their values are in the client's environment, where `-e NAME`
 /// finds them, and in no command line.
 pub(in crate::supervisor) fn argv(
@@ -105,7 +96,7 @@ pub(in crate::supervisor) fn argv(
 ) -> Vec<OsString> {
     let definition = digest(format!("{image:?}{variables:?}").as_bytes());
     let mut argv: Vec<String> = ["sh", "-c", SCRIPT, "container"].map(str::to_owned).into();
-    argv.extend([name(unit, image), definition, image.name.clone()]);
+    argv.extend([image.container_of(&unit.name), definition, image.name.clone()]);
     if let Some(service) = unit.service().filter(|service| service.stop_signal != SIGTERM) {
         // Otherwise the image's own counts.
         argv.push(format!("--stop-signal={}", service.stop_signal));
