@@ -20,10 +20,18 @@ pub fn clear(home: &str) {
     let homes = fs::read_dir("/home").into_iter().flatten().flatten();
     let homes = homes.map(|entry| entry.path());
     for home in homes.chain([PathBuf::from("/root"), PathBuf::from(home)]) {
-        if is_directory(&home) {
-            for name in paths::HISTORIES {
-                let _ = fs::remove_file(home.join(name));
-            }
+        forget(&home);
+    }
+}
+
+/// Removes what was typed by a home's owner.
+fn forget(home: &Path) {
+    for history in paths::HISTORIES {
+        let path = home.join(history);
+        // From the home itself down to the directory that it lies in.
+        let depth = Path::new(history).components().count();
+        if path.ancestors().skip(1).take(depth).all(is_directory) {
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -69,5 +77,35 @@ mod tests {
         empty(&cleared);
         assert_eq!(fs::read_dir(&cleared).unwrap().count(), 0);
         assert!(kept.join("file").exists());
+    }
+
+    #[test]
+    fn what_was_typed_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let (home, elsewhere) = (directory.path().join("home"), directory.path().join("elsewhere"));
+        for path in [
+            &home.join(".local/share/fish"),
+            &home.join(".history"),
+            &elsewhere.join("nushell"),
+        ] {
+            fs::create_dir_all(path).unwrap();
+        }
+        let all = [
+            home.join(".bash_history"),
+            home.join(".local/share/fish/fish_history"),
+            home.join(".local/share/fish/fish_variables"),
+            home.join(".history/kept"),
+            elsewhere.join("nushell/history.txt"),
+        ];
+        for path in &all {
+            fs::write(path, "").unwrap();
+        }
+        symlink(&elsewhere, home.join(".config")).unwrap();
+        forget(&home);
+        assert_eq!(all.map(|path| path.exists()), [false, false, true, true, true]);
+        symlink(&elsewhere, directory.path().join("link")).unwrap();
+        fs::write(elsewhere.join(".bash_history"), "").unwrap();
+        forget(&directory.path().join("link"));
+        assert!(elsewhere.join(".bash_history").exists());
     }
 }

@@ -31,6 +31,8 @@ const INNER_ENGINE: &str = "/var/lib/docker";
 pub(super) struct Survey {
     /// The image that the box was made from.
     pub(super) image: ImageDetails,
+    /// Home of the box user.
+    pub(super) home: String,
     /// What the labels will say. The name and the depth are yet to be decided.
     pub(super) record: Record,
     /// Depth of the checkpoint that the box was made from, 0 where it was made from none.
@@ -43,13 +45,14 @@ pub(super) struct Survey {
 /// An image that was removed under the box, those of the engine.
 pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Failure> {
     let container = &info.container_id;
-    let (details, image, heads, carried) = tokio::join!(
+    let (details, image, heads, carried, passwd) = tokio::join!(
         docker.inspect_container(container),
         docker.inspect_image(&info.image_id),
         heads(docker, container),
         read(docker, container, paths::CARRIED, CARRIED_LIMIT),
+        read(docker, container, "/etc/passwd", PASSWD_LIMIT),
     );
-    let (details, image, (head, base), carried) = (details?, image?, heads?, carried?);
+    let (details, image, (head, base), carried, passwd) = (details?, image?, heads?, carried?, passwd?);
     let image = image.ok_or_else(|| {
         Failure::failed(format!(
             "the image that box `{}` was made from is gone, so nothing can be made on top of it",
@@ -63,10 +66,7 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
     let owner = match user::without_files(&image.user) {
         Some(owner) => Some(owner),
         None => {
-            let (passwd, group) = tokio::try_join!(
-                read(docker, container, "/etc/passwd", PASSWD_LIMIT),
-                read(docker, container, "/etc/group", PASSWD_LIMIT),
-            )?;
+            let group = read(docker, container, "/etc/group", PASSWD_LIMIT).await?;
             // A user that the box has lost is looked for, and missed, where a box is made.
             user::look_up(&image.user, passwd.as_deref(), group.as_deref()).ok()
         }
@@ -113,6 +113,7 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
     };
     Ok(Survey {
         depth: if is_warm { beneath.depth } else { 0 },
+        home: user::home(&image.user, passwd.as_deref()),
         image,
         record,
     })
