@@ -14,6 +14,7 @@
 mod archive;
 mod catalog;
 mod changes;
+mod claim;
 mod commit;
 mod filter;
 mod flatten;

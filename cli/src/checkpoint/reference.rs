@@ -21,11 +21,7 @@ pub struct Key(String);
 impl Key {
     /// The key of a project directory on a host.
     pub fn of(project: &str, host: &str) -> Self {
-        let whole = digest(&SHA256, format!("{host}\0{project}").as_bytes());
-        let digits: String = whole.as_ref()[..4]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digits = digits(&format!("{host}\0{project}"), 4);
         let slug = name::fit(project.rsplit('/').next().unwrap_or_default());
         Self(format!("{slug}-{digits}"))
     }
@@ -51,11 +47,24 @@ impl Key {
         format!("{repository}:{tag}")
     }
 
+    /// Id of the project's [`Claim`](super::claim::Claim), in the form of a box's.
+    pub(super) fn claim(&self) -> String {
+        digits(&self.0, 6)
+    }
+
     /// Key and name of a checkpoint's tag; `None` for any other tag.
     pub fn of_tag(tag: &str) -> Option<(Self, &str)> {
         let (key, name) = tag.strip_prefix(CHECKPOINTS)?.split_once(':')?;
         (!key.contains('/') && name::is_valid(name)).then(|| (Self(key.to_owned()), name))
     }
+}
+
+/// The first bytes of a text's digest, in hexadecimal digits.
+fn digits(text: &str, bytes: usize) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref()[..bytes]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whether a tag says which checkpoint is a project's default.

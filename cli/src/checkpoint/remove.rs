@@ -4,9 +4,12 @@ use agentbox_ctl::failure::Failure;
 
 use super::catalog::{Catalog, Checkpoint};
 use super::reference::Key;
-use super::used::users_of;
+use super::used::{User, users_of};
 use crate::docker::Docker;
 use crate::ui::one_line;
+
+/// Most users of a checkpoint whose removal is hinted at.
+const HINTED: usize = 3;
 
 /// Removes a checkpoint that nothing uses, with its project's default tag where that is on it. Tells whether it was.
 /// Layers that other checkpoints lie on stay with those.
@@ -23,14 +26,7 @@ pub async fn remove(docker: &Docker, catalog: &Catalog, checkpoint: &Checkpoint)
     if is_last {
         let users = users_of(docker, checkpoint).await?;
         if !users.is_empty() {
-            let users: Vec<_> = users.iter().map(|user| one_line(user)).collect();
-            return Err(
-                Failure::failed(format!("checkpoint `{name}` is in use: {}", users.join(", ")))
-                    .cause("a box lies on the files of the checkpoint that it was made from")
-                    .hint(
-                        "agentbox destroy the boxes first; agentbox checkpoint create makes new ones of them",
-                    ),
-            );
+            return Err(in_use(name, &users));
         }
     }
     let was_default = checkpoint.is_default;
@@ -40,6 +36,19 @@ pub async fn remove(docker: &Docker, catalog: &Catalog, checkpoint: &Checkpoint)
         docker.remove_image(&checkpoint.key.default_tag()).await?;
     }
     Ok(was_default)
+}
+
+fn in_use(name: &str, users: &[User]) -> Failure {
+    let named: Vec<_> = users.iter().map(User::to_string).collect();
+    let failure = Failure::failed(format!(
+        "checkpoint `{name}` is in use: {}",
+        one_line(&named.join(", "))
+    ))
+    .cause("a box lies on the files of the checkpoint that it was made from");
+    users
+        .iter()
+        .take(HINTED)
+        .fold(failure, |failure, user| failure.hint(one_line(&user.removal())))
 }
 
 /// Makes a checkpoint the one that new boxes of its project start from.

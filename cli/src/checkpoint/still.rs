@@ -26,16 +26,28 @@ impl Still {
     /// # Errors
     /// Those of the engine.
     pub(super) async fn of_image(docker: &Docker, image: &str, called: &str) -> Result<Self, Failure> {
-        let id = new_id()?;
+        Ok(Self::known_as(docker, &new_id()?, image, called).await?)
+    }
+
+    /// As [`Self::of_image`], with an id of its own making. Another one with that id is a conflict.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(super) async fn known_as(
+        docker: &Docker,
+        id: &str,
+        image: &str,
+        called: &str,
+    ) -> Result<Self, DockerError> {
         let labels = [
-            (label::ID, id.as_str()),
+            (label::ID, id),
             (label::NAME, called),
             (label::HOST, &host_id()),
             (label::VERSION, supervisor_binary::VERSION),
             (label::MAKER, &Maker::current().encode()),
         ];
         let spec = ContainerSpec {
-            name: name::temporary(&id),
+            name: name::temporary(id),
             image: image.to_owned(),
             entrypoint: vec![paths::BINARY.to_owned()],
             labels: HashMap::from(labels.map(|(key, value)| (key.to_owned(), value.to_owned()))),

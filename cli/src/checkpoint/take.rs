@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! running: commit; the engine freezes the box meanwhile ─┐
-//! paused, stopped: commit ───────────────────────────────┼─► image, unnamed ─► tag ─► default tag ─► former one away
+//! paused, stopped: commit ───────────────────────────────┼─► image, unnamed ─► claim ─► tag ─► default tag ─► former one away
 //! too many layers, or --merged: flatten ─────────────────┘      └── removed on a failure or a signal
 //! ```
 //!
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use agentbox_ctl::failure::{Failure, Kind};
 
-use super::catalog::{Catalog, Checkpoint};
+use super::catalog::{Catalog, Checkpoint, by_tag};
+use super::claim::Claim;
 use super::commit::commit;
 use super::flatten::flatten;
 use super::reference::{self, Key};
@@ -104,7 +105,13 @@ pub async fn take(
         drop(step);
         (image, runs.then(|| begun.elapsed()))
     };
-    match name_it(docker, info, &key, &image, record.name, wanted).await {
+    let named = async {
+        let claim = Claim::of(docker, &key, &image, &info.name).await?;
+        let named = name_it(docker, info, &key, &image, record.name, wanted).await;
+        claim.release(context, docker).await;
+        named
+    };
+    match named.await {
         Ok(checkpoint) => Ok(Taken {
             checkpoint,
             state,
@@ -150,7 +157,7 @@ fn choose_name(catalog: &Catalog, key: &Key, info: &BoxInfo, wanted: &Wanted) ->
     }
 }
 
-/// Makes an image that is whole a checkpoint, and what had its name before none any more.
+/// Makes an image that is whole a checkpoint, and what had its name before none any more. For who has the claim.
 async fn name_it(
     docker: &Docker,
     info: &BoxInfo,
@@ -165,23 +172,27 @@ async fn name_it(
         None if before.named(key, &name).is_none() => name,
         _ => choose_name(&before, key, info, wanted)?,
     };
-    let former = before.named(key, &name).map(|former| former.id.clone());
+    let former = before.named(key, &name);
     docker.tag_image(image, &key.repository(), &name).await?;
     // What new boxes start from is the name, not what had it once.
-    let was_default = before.named(key, &name).is_some_and(|former| former.is_default);
-    if wanted.set_default || was_default {
+    if wanted.set_default || former.is_some_and(|former| former.is_default) {
         let (repository, tag) = key.default_parts();
         docker.tag_image(image, &repository, tag).await?;
     }
-    let after = Catalog::load(docker).await?;
-    if let Some(former) = former.filter(|id| id != image)
-        && !after.checkpoints.iter().any(|checkpoint| checkpoint.id == former)
-    {
-        // Boxes or checkpoints that were made from it keep it; `prune` removes it after them.
-        let _ = docker.remove_image(&former).await;
+    if let Some(former) = former.filter(|former| former.id != image) {
+        remove_nameless(docker, &former.id).await;
     }
-    after
-        .named(key, &name)
-        .cloned()
+    by_tag(docker, key, &key.tag(&name))
+        .await?
         .ok_or_else(|| Failure::failed(format!("checkpoint `{name}` is gone already")))
+}
+
+/// Removes an image that has lost its name, unless it has another one, which somebody gave it. What lies on it keeps it;
+/// `prune` removes it after that.
+async fn remove_nameless(docker: &Docker, image: &str) {
+    if let Ok(Some(details)) = docker.inspect_image(image).await
+        && details.tags.is_empty()
+    {
+        let _ = docker.remove_image(image).await;
+    }
 }
