@@ -63,10 +63,13 @@ fn one_of_several_at_once_gets_the_name() {
     assert_eq!((project.images().len(), project.containers().len()), (1, 1));
 
     let all: Vec<_> = (0..4).map(|_| create(&[])).collect();
-    let mut given: Vec<_> = all
-        .into_iter()
-        .map(|one| one.finish(PATIENCE).ok().stdout)
-        .collect();
+    let ended: Vec<_> = all.into_iter().map(|one| one.finish(PATIENCE).ok()).collect();
+    // Each of them had the box frozen for itself, until it had read all.
+    assert!(
+        ended.iter().all(|one| one.stderr.contains("was paused for")),
+        "{ended:?}"
+    );
+    let mut given: Vec<_> = ended.into_iter().map(|one| one.stdout).collect();
     given.sort();
     let numbered = |number: &str| format!("{}{number}\n", test_box.name());
     assert_eq!(given, ["", "-2", "-3", "-4"].map(numbered));
@@ -84,9 +87,13 @@ fn who_died_while_naming_holds_nobody_up() {
     let first = take(&project, &test_box, &["--name", "first"]);
     let tag = first["tag"].as_str().expect("a checkpoint has a tag");
     let (repository, _) = tag.split_once(':').expect("a tag has a name");
-    let key = repository.rsplit('/').next().unwrap_or_default();
     let mut command = Command::new("sh");
-    command.args(["-c", "printf %s \"$1\" | sha256sum | cut -c1-12", "sh", key]);
+    command.args([
+        "-c",
+        "printf 'name %s' \"$1\" | sha256sum | cut -c1-12",
+        "sh",
+        repository,
+    ]);
     let id = run(command, PATIENCE).ok().stdout;
     // What is left of one that is killed then. Its image says who made it: a process that is gone.
     let name = format!("agentbox_making_{}", id.trim());

@@ -21,7 +21,7 @@ pub struct Key(String);
 impl Key {
     /// The key of a project directory on a host.
     pub fn of(project: &str, host: &str) -> Self {
-        let digits = digits(&format!("{host}\0{project}"), 4);
+        let digits = &digits(&format!("{host}\0{project}"))[..8];
         let slug = name::fit(project.rsplit('/').next().unwrap_or_default());
         Self(format!("{slug}-{digits}"))
     }
@@ -47,11 +47,6 @@ impl Key {
         format!("{repository}:{tag}")
     }
 
-    /// Id of the project's [`Claim`](super::claim::Claim), in the form of a box's.
-    pub(super) fn claim(&self) -> String {
-        digits(&self.0, 6)
-    }
-
     /// Key and name of a checkpoint's tag; `None` for any other tag.
     pub fn of_tag(tag: &str) -> Option<(Self, &str)> {
         let (key, name) = tag.strip_prefix(CHECKPOINTS)?.split_once(':')?;
@@ -59,9 +54,9 @@ impl Key {
     }
 }
 
-/// The first bytes of a text's digest, in hexadecimal digits.
-fn digits(text: &str, bytes: usize) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref()[..bytes]
+/// The beginning of a text's digest, in as many hexadecimal digits as a box's id has.
+pub(super) fn digits(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref()[..6]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
