@@ -96,12 +96,66 @@ fn who_died_while_naming_holds_nobody_up() {
     ]);
     let id = run(command, PATIENCE).ok().stdout;
     // What is left of one that is killed then. Its image says who made it: a process that is gone.
-    let name = format!("agentbox_making_{}", id.trim());
-    let id_label = format!("dev.agentbox.id={}", id.trim());
-    let labels = ["--label", &id_label, "--label", "dev.agentbox.name=killed"];
-    engine::docker(&[&["create", "--name", &name][..], &labels, &[tag, "x"]].concat()).ok();
+    let leave = |id: &str| {
+        let name = format!("agentbox_making_{id}");
+        let id_label = format!("dev.agentbox.id={id}");
+        let labels = ["--label", &id_label, "--label", "dev.agentbox.name=killed"];
+        engine::docker(&[&["create", "--name", &name][..], &labels, &[tag, "x"]].concat()).ok();
+        name
+    };
+    let claim = leave(id.trim());
     take(&project, &test_box, &["--name", "second"]);
-    assert!(engine::inspect(&name).is_none());
+    assert!(engine::inspect(&claim).is_none());
+    // And of one that is killed while it looks into a checkpoint.
+    let look = leave(&format!("{:012x}", std::process::id()));
+    project.run(&["checkpoint", "rm", "first"]).ok();
+    assert!(engine::inspect(&look).is_none());
+}
+
+#[test]
+fn all_are_removed_or_none() {
+    let project = Project::new(YAML);
+    let test_box = project.create_from(&images::busybox(), &[]);
+    take(&project, &test_box, &["--name", "free"]);
+    take(&project, &test_box, &["--name", "used"]);
+    let tag = list(&project)[1]["tag"].as_str().unwrap_or_default().to_owned();
+    let child = warm(&project, "used", "child", &[]);
+    child.run("stop", &[]).ok();
+    let other = format!("{}-other", project.name());
+    engine::docker(&["create", "--name", &other, &tag, "x"]).ok();
+    let refused = project.run(&["checkpoint", "rm", "free", "used"]);
+    engine::docker(&["rm", &other]).ok();
+    refused.expect_code(1).complains(&[
+        &format!("hint: agentbox destroy {}\n", child.name()),
+        &format!("hint: docker rm {other}\n"),
+    ]);
+    assert_eq!(names(&project), ["free", "used"]);
+}
+
+#[test]
+fn a_box_of_another_project_says_whose_its_checkpoint_is() {
+    let (project, elsewhere) = (Project::new(YAML), Project::new(YAML));
+    let test_box = project.create_from(&images::busybox(), &[]);
+    let said = elsewhere
+        .run(&[
+            "checkpoint",
+            "create",
+            test_box.name(),
+            "--name",
+            "warm",
+            "--set-default",
+        ])
+        .ok();
+    let tag = list(&project)[0]["tag"].as_str().unwrap_or_default().to_owned();
+    for part in [
+        &project.directory().display().to_string(),
+        &format!("--from {tag}"),
+    ] {
+        assert!(said.stderr.contains(part.as_str()), "{part}: {said}");
+    }
+    assert!(!said.stderr.contains("in this project"), "{said}");
+    assert!(names(&elsewhere).is_empty());
+    assert_eq!(list(&project)[0]["default"], true);
 }
 
 #[test]

@@ -10,14 +10,11 @@ use std::time::Duration;
 use agentbox_ctl::failure::Failure;
 
 use super::reference::{Key, digits};
-use super::still::Still;
-use crate::boxes::maker::{Maker, start_time};
-use crate::boxes::{BoxInfo, observe};
+use super::still::{Still, abandoned};
+use crate::boxes::BoxInfo;
 use crate::context::Context;
-use crate::creation::now;
 use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
-use crate::plan::prune::abandoned;
 
 /// Time between two tries.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -125,8 +122,7 @@ impl Wanted<'_> {
 /// Removes a claim whose maker is gone: that container and no other, which may have its name by now. Tells whether there
 /// was one.
 async fn remove_abandoned(docker: &Docker, id: &str) -> Result<bool, Failure> {
-    let observed = observe(docker).await?;
-    let left = abandoned(&observed, &Maker::current(), now(), start_time);
+    let left = abandoned(docker).await?;
     let Some(half) = left.iter().find(|half| half.id == id) else {
         return Ok(false);
     };

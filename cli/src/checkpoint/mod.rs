@@ -35,7 +35,7 @@ pub use self::inside::{Directory, Inside, look_inside};
 pub use self::manifest::Manifest;
 pub use self::record::{Parent, Record, VolumeLeftOut};
 pub use self::reference::{Key, NONE, is_default_tag};
-pub use self::remove::{clear_default, remove, set_default};
+pub use self::remove::{check_unused, clear_default, remove, set_default};
 pub use self::scan::Finding;
 pub use self::start::{config_of, warm_up};
 pub use self::take::{Taken, Wanted, take};

@@ -6,10 +6,12 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 
 use crate::boxes::identity::{host_id, new_id};
-use crate::boxes::maker::Maker;
-use crate::boxes::{label, name};
+use crate::boxes::maker::{self, Maker};
+use crate::boxes::{self, HalfMade, label, name};
 use crate::context::Context;
+use crate::creation::now;
 use crate::docker::{ContainerSpec, Docker, DockerError};
+use crate::plan::prune;
 use crate::supervisor_binary;
 
 /// A container without a process. To every other command it is a half-made box: `prune` removes one that was left.
@@ -67,6 +69,20 @@ impl Still {
             tell(context, &error);
         }
     }
+}
+
+/// Such containers, and other half-made boxes, whose makers are gone.
+///
+/// # Errors
+/// Those of the engine.
+pub(super) async fn abandoned(docker: &Docker) -> Result<Vec<HalfMade>, Failure> {
+    let observed = boxes::observe(docker).await?;
+    Ok(prune::abandoned(
+        &observed,
+        &Maker::current(),
+        now(),
+        maker::start_time,
+    ))
 }
 
 /// Removes an image that is not needed any more. What cannot be removed now is removed by `prune`.

@@ -20,14 +20,17 @@ pub enum User {
     Box(String),
     /// Another container, by its name.
     Container(String),
+    /// A command that looks into it, or makes a box of it.
+    Command,
 }
 
 impl User {
-    /// The command that removes it.
+    /// What to do for it to be gone.
     pub fn removal(&self) -> String {
         match self {
             Self::Box(name) => format!("agentbox destroy {name}"),
             Self::Container(name) => format!("docker rm {name}"),
+            Self::Command => "agentbox checkpoint rm again, once that has ended".to_owned(),
         }
     }
 }
@@ -37,6 +40,7 @@ impl fmt::Display for User {
         match self {
             Self::Box(name) => write!(formatter, "box `{name}`"),
             Self::Container(name) => write!(formatter, "container `{name}`"),
+            Self::Command => formatter.write_str("a command at work on it"),
         }
     }
 }
@@ -56,8 +60,13 @@ pub async fn users_of(docker: &Docker, checkpoint: &Checkpoint) -> Result<Vec<Us
 }
 
 fn user(container: ContainerSummary) -> User {
-    match container.labels.get(label::NAME) {
-        Some(box_name) if container.name == name::container(box_name) => User::Box(box_name.clone()),
-        _ => User::Container(container.name),
+    let value = |key: &str| container.labels.get(key).map_or("", String::as_str);
+    let box_name = value(label::NAME);
+    if container.name == name::container(box_name) {
+        User::Box(box_name.to_owned())
+    } else if container.name == name::temporary(value(label::ID)) {
+        User::Command
+    } else {
+        User::Container(container.name)
     }
 }
