@@ -10,8 +10,8 @@ use std::time::Duration;
 use agentbox_ctl::failure::Failure;
 
 use super::reference::{Key, digits};
-use super::still::{Still, abandoned};
-use crate::boxes::BoxInfo;
+use super::still::{Still, abandoned, abandoned_in};
+use crate::boxes::{BoxInfo, Observation};
 use crate::context::Context;
 use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
@@ -34,7 +34,7 @@ impl Claim {
         info: &BoxInfo,
         interrupt: &mut Interrupt,
     ) -> Result<Self, Stopped> {
-        let id = digits(&format!("read {}", info.id));
+        let id = reading(info);
         let waiting = format!(
             "another checkpoint of box `{}` is being taken: waiting",
             info.name
@@ -75,6 +75,18 @@ impl Claim {
             still.remove(context, docker).await;
         }
     }
+}
+
+/// Whether somebody reads a box for a checkpoint.
+pub fn is_being_taken(observed: &Observation, info: &BoxInfo) -> bool {
+    let id = reading(info);
+    let left = abandoned_in(observed);
+    observed.half_made.iter().any(|half| half.id == id) && left.iter().all(|half| half.id != id)
+}
+
+/// Id of the claim to read a box.
+fn reading(info: &BoxInfo) -> String {
+    digits(&format!("read {}", info.id))
 }
 
 /// A claim that somebody else may have.

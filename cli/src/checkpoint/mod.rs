@@ -31,6 +31,7 @@ mod take;
 mod used;
 
 pub use self::catalog::{Catalog, Checkpoint, key_of};
+pub use self::claim::is_being_taken;
 pub use self::inside::{Directory, Inside, look_inside};
 pub use self::manifest::Manifest;
 pub use self::record::{Parent, Record, VolumeLeftOut};

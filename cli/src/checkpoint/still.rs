@@ -7,7 +7,7 @@ use agentbox_ctl::paths;
 
 use crate::boxes::identity::{host_id, new_id};
 use crate::boxes::maker::{self, Maker};
-use crate::boxes::{self, HalfMade, label, name};
+use crate::boxes::{self, HalfMade, Observation, label, name};
 use crate::context::Context;
 use crate::creation::now;
 use crate::docker::{ContainerSpec, Docker, DockerError};
@@ -76,13 +76,12 @@ impl Still {
 /// # Errors
 /// Those of the engine.
 pub(super) async fn abandoned(docker: &Docker) -> Result<Vec<HalfMade>, Failure> {
-    let observed = boxes::observe(docker).await?;
-    Ok(prune::abandoned(
-        &observed,
-        &Maker::current(),
-        now(),
-        maker::start_time,
-    ))
+    Ok(abandoned_in(&boxes::observe(docker).await?))
+}
+
+/// The same, among what was seen.
+pub(super) fn abandoned_in(observed: &Observation) -> Vec<HalfMade> {
+    prune::abandoned(observed, &Maker::current(), now(), maker::start_time)
 }
 
 /// Removes an image that is not needed any more. What cannot be removed now is removed by `prune`.
