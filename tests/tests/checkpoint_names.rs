@@ -73,6 +73,18 @@ fn one_of_several_at_once_gets_the_name() {
     given.sort();
     let numbered = |number: &str| format!("{}{number}\n", test_box.name());
     assert_eq!(given, ["", "-2", "-3", "-4"].map(numbered));
+    let fourth = format!("{}-4", test_box.name());
+    let child = warm(&project, &fourth, "child", &[]);
+    let grandchild = take(&project, &child, &["--name", "on-top"]);
+    let row = list(&project)
+        .into_iter()
+        .find(|row| row["id"] == grandchild["id"]);
+    assert_eq!(
+        row.map(|row| row["parents"][0]["name"].clone()),
+        Some(json!(fourth))
+    );
+    project.run(&["checkpoint", "rm", "on-top"]).ok();
+    child.run("destroy", &["-f", "--discard"]).ok();
     let all: Vec<_> = (0..3).map(|_| create(&["--name", "same", "--replace"])).collect();
     for one in all {
         one.finish(PATIENCE).ok();

@@ -8,6 +8,7 @@ use agentbox_ctl::time::Timestamp;
 use agentbox_ctl::work::BASE;
 
 use super::record::{Parent, Record, VolumeLeftOut, is_commit};
+use super::reference::Key;
 use crate::boxes::maker::Maker;
 use crate::boxes::{BoxInfo, label};
 use crate::docker::{ContainerDetails, Docker, DockerError, ImageDetails};
@@ -77,8 +78,10 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
     let mut parents = Vec::new();
     if is_warm {
         files.extend(beneath.carried.clone());
+        // The label has the name that was free when it was begun; another one may have taken that meanwhile.
+        let name = Key::of_tag(&info.image).map_or(beneath.name.as_str(), |(_, name)| name);
         parents.push(Parent {
-            name: beneath.name.clone(),
+            name: name.to_owned(),
             id: image.id.clone(),
         });
         parents.extend(beneath.parents.clone());
