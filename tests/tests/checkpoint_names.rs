@@ -191,6 +191,9 @@ fn names_defaults_and_removal() {
     let with = |more: &[&str]| project.run(&[&create[..], more].concat());
     assert_eq!(with(&[]).ok().stdout, format!("{}\n", test_box.name()));
     assert_eq!(with(&[]).ok().stdout, format!("{}-2\n", test_box.name()));
+    // The box's own name, again.
+    assert_eq!(with(&["--replace"]).ok().stdout, format!("{}\n", test_box.name()));
+    assert_eq!(names(&project).len(), 2);
     with(&["--name", "none"]).expect_code(2);
     with(&["--name", "No_Name"])
         .expect_code(2)

@@ -206,6 +206,7 @@ fn choose_name(catalog: &Catalog, key: &Key, info: &BoxInfo, wanted: &Wanted) ->
             "agentbox checkpoint create --name {name} --replace, or --name with another one"
         ))),
         Some(name) => Ok(name.clone()),
+        None if wanted.replace && info.name != reference::NONE => Ok(info.name.clone()),
         None => Ok(boxes::name::first_free(&info.name, |name| {
             name == reference::NONE || is_taken(name)
         })),

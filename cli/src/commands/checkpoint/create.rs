@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// The box: name, index or id; else the project's only one
     #[arg(value_name = "BOX")]
     box_name: Option<String>,
-    /// Name of the checkpoint; else the box's, with a number where that is taken
+    /// Name of the checkpoint; else the box's, with a number where that is taken and not to be replaced
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Make it the one that `agentbox create` starts from in this project
