@@ -50,6 +50,8 @@ pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
 pub const SECRETS_NAME: &str = "secrets";
 /// Which files were carried in that are no secrets, as a JSON list of paths, inside [`PRIVATE`]. For the host alone.
 pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";
+/// Where secrets were carried to, in the same form.
+pub const CARRIED_SECRETS: &str = "/var/lib/agentbox/private/carried-secrets.json";
 /// Directories whose content nobody wants in a box that starts from a checkpoint.
 pub const NEVER_WARM: [&str; 3] = ["/tmp", LOGS, "/var/lib/apt/lists"];
 /// Files in home directories of which the same is true: what somebody typed into a shell, or a shell of some language or

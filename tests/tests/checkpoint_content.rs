@@ -163,6 +163,52 @@ services: {db: {command: 'exec sleep 1000', env: {DATA: /data/x}}, web: {command
 }
 
 #[test]
+fn a_carried_secret_that_became_a_file_is_told() {
+    let project = Project::new(
+        "carry: [{src: ./one, dest: ~/one, secret: true}, {src: ./two, dest: /etc/two, secret: true}]\n",
+    );
+    project.file("one", "word\n");
+    project.file("two", "word\n");
+    project.file(".gitignore", "one\ntwo\n");
+    let test_box = project.create(&["--carry-yes"]);
+    take(&project, &test_box, "links", &[]);
+    assert!(secrets(&project, "links").is_empty());
+    // As a program does that writes a new file and renames it.
+    test_box
+        .exec("sed -i s/word/another/ ~/one && test ! -L ~/one")
+        .ok();
+    let said = project
+        .run(&["checkpoint", "create", test_box.name(), "--name", "exposed"])
+        .ok();
+    assert!(
+        said.stderr
+            .contains("warning: /home/developer/one was carried in as a secret"),
+        "{said}"
+    );
+    let one = "/home/developer/one:null carried in as a secret, and a file of the box since";
+    assert_eq!(secrets(&project, "exposed"), [one]);
+    project
+        .run(&["checkpoint", "show", "exposed", "--strict"])
+        .expect_code(1)
+        .complains(&["1 place"]);
+    // Hidden by a layer above, and gone where there is only one.
+    let name = format!("{}-second", project.name());
+    project
+        .run(&[
+            "create", "-y", "-n", &name, "--from", "exposed", "--carry", "skip",
+        ])
+        .ok();
+    let second = TestBox::new(&project, &name);
+    take(&project, &second, "still", &["--merged"]);
+    assert_eq!(secrets(&project, "still"), [one]);
+    second.exec("rm ~/one").ok();
+    take(&project, &second, "hidden", &[]);
+    assert_eq!(secrets(&project, "hidden"), [one]);
+    take(&project, &second, "gone", &["--merged"]);
+    assert!(secrets(&project, "gone").is_empty());
+}
+
+#[test]
 fn secrets_carry_nowhere_into_an_image() {
     let canary = |what: &str| format!("CANARY-{what}-{}", std::process::id());
     let project = Project::new(

@@ -21,6 +21,8 @@ use crate::ui::{Meter, one_line};
 const OF_THEIR_OWN: [&str; 4] = ["node_modules", "target", ".git", ".venv"];
 /// Most directories that are told apart.
 const MOST_DIRECTORIES: usize = 10_000;
+/// Most secrets that are believed to have been carried in.
+const MOST_EXPOSED: usize = 1000;
 /// Most tasks that are named.
 const MOST_TASKS: usize = 1000;
 /// How many of the largest directories are shown.
@@ -76,14 +78,25 @@ pub async fn look_inside(
             // Their content has gone by. Few files have a second name elsewhere, so this is rare.
             let (again, _) = read(docker, &still, &meter, Look::only(hidden)).await?;
             inside.secrets.extend(again.secrets);
-            inside.secrets.sort();
             inside.more_secrets += again.more_secrets;
         }
+        inside.secrets.extend(exposed(checkpoint));
+        inside.secrets.sort();
         Ok::<_, Failure>(inside)
     };
     let result = interrupt.guard(reading).await;
     still.remove(context, docker).await;
     result
+}
+
+/// What the record of a checkpoint knows of secrets in it.
+fn exposed(checkpoint: &Checkpoint) -> impl Iterator<Item = Finding> {
+    let paths = checkpoint.record.exposed.iter().take(MOST_EXPOSED);
+    paths.map(|path| Finding {
+        path: one_line(path).into_owned(),
+        line: None,
+        kind: "carried in as a secret, and a file of the box since",
+    })
 }
 
 /// Reads all of a container's files.

@@ -16,6 +16,7 @@ mod catalog;
 mod changes;
 mod claim;
 mod commit;
+mod exposed;
 mod filter;
 mod flatten;
 mod inside;

@@ -7,6 +7,7 @@ use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 use agentbox_ctl::work::BASE;
 
+use super::exposed::exposed;
 use super::record::{Parent, Record, VolumeLeftOut, is_commit};
 use super::reference::Key;
 use crate::boxes::maker::Maker;
@@ -32,6 +33,8 @@ const INNER_ENGINE: &str = "/var/lib/docker";
 pub(super) struct Survey {
     /// The image that the box was made from.
     pub(super) image: ImageDetails,
+    /// Secrets that are files in a checkpoint beneath, whatever the box has there now.
+    pub(super) exposed_beneath: Vec<String>,
     /// Home of the box user.
     pub(super) home: String,
     /// What the labels will say. The name and the depth are yet to be decided.
@@ -64,6 +67,12 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
     let beneath = Record::from_labels(&image.labels);
     let is_warm = !beneath.name.is_empty() && !image.labels.contains_key(label::TEMPORARY);
     let volumes = volumes(docker, info, &details).await?;
+    let exposed_beneath = if is_warm {
+        beneath.exposed.clone()
+    } else {
+        Vec::new()
+    };
+    let exposed = exposed(docker, container, &exposed_beneath).await?;
     let owner = match user::without_files(&image.user) {
         Some(owner) => Some(owner),
         None => {
@@ -112,10 +121,12 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
         },
         owner,
         carried: files,
+        exposed,
         volumes,
     };
     Ok(Survey {
         depth: if is_warm { beneath.depth } else { 0 },
+        exposed_beneath,
         home: user::home(&image.user, passwd.as_deref()),
         image,
         record,
@@ -222,7 +233,7 @@ fn mentions(text: &str, path: &str) -> bool {
 }
 
 /// The content of a file; `None` where it is none that could be meant.
-async fn read(
+pub(super) async fn read(
     docker: &Docker,
     container: &str,
     path: &str,

@@ -26,6 +26,7 @@ use crate::context::Context;
 use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle;
+use crate::ui::one_line;
 
 /// Layers that an image may have for one more to go on top: engines refuse containers with some 125.
 const MOST_LAYERS: usize = 110;
@@ -132,6 +133,13 @@ async fn read(
     let is_deep = survey.depth + 1 > wanted.max_depth || survey.image.layers >= MOST_LAYERS;
     let flat = wanted.merged || is_deep;
     record.depth = if flat { 0 } else { survey.depth + 1 };
+    tell_exposed(context, &record.exposed);
+    if !flat {
+        // What an upper layer hides is in the image all the same.
+        record.exposed.extend(survey.exposed_beneath.clone());
+        record.exposed.sort();
+        record.exposed.dedup();
+    }
     let labels = record.labels();
     let read = |image, paused| Read {
         image,
@@ -151,6 +159,16 @@ async fn read(
     let committing = commit(context, docker, info, &survey.image, &labels, interrupt);
     let image = committing.await.map_err(|stopped| explained(info, stopped))?;
     Ok(read(image, runs.then(|| begun.elapsed())))
+}
+
+/// Says which secrets the checkpoint will have.
+fn tell_exposed(context: &Context, exposed: &[String]) {
+    for path in exposed {
+        context.ui.warning(&format!(
+            "{} was carried in as a secret and is no link any more but a file of the box: the checkpoint has it",
+            one_line(path)
+        ));
+    }
 }
 
 /// The state of a box as it is now.
