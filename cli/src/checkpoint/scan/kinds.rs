@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use regex::bytes::Regex;
 
 /// Each is a group of one expression, over bytes and in ASCII.
-const KINDS: [(&str, &str); 13] = [
+const KINDS: [(&str, &str); 14] = [
     // Of a key that is armoured, the beginning of its content, after headers and empty lines: who only speaks of such
     // keys, or looks for them, has the first line alone.
     (
@@ -42,6 +42,10 @@ const KINDS: [(&str, &str); 13] = [
     (
         "JSON web token",
         r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10}",
+    ),
+    (
+        "refresh token",
+        r#""refresh_?[Tt]oken"[ \t]*:[ \t]*"[A-Za-z0-9/_.+=-]{16}"#,
     ),
     (
         "password in a URL",
@@ -141,6 +145,7 @@ mod tests {
                 "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3.dBjftJeZ4CVP",
                 "JSON web token",
             ),
+            ("{\"refresh_token\": \"1//0abcdefghijklmnop\"}", "refresh token"),
             ("git clone https://me:s3cret@example.org/x", "password in a URL"),
             (
                 "{\"auths\":{\"x\":{\"auth\": \"bWU6c2VjcmV0\"}}}",
@@ -168,6 +173,7 @@ mod tests {
             "postgres://$USER:$PASSWORD@host/db",
             "_authToken=${NPM_TOKEN}",
             "aws_secret_access_key = os.environ['AWS_SECRET_ACCESS_KEY']",
+            "{\"refresh_token\": \"string\"}",
             "task-list sk-learn risk-averse-people-who-wait",
         ] {
             assert_eq!(kinds(harmless), [""; 0], "{harmless}");
