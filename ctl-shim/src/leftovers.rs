@@ -21,9 +21,20 @@ pub fn clear(home: &str) {
     let homes = homes.into_iter().flatten().flatten().map(|entry| entry.path());
     for home in homes.chain([PathBuf::from("/root"), PathBuf::from(home)]) {
         if let Some(home) = own_directory(&home) {
-            for name in paths::HISTORIES {
-                let _ = fs::remove_file(home.join(name));
-            }
+            forget(&home);
+        }
+    }
+}
+
+/// Removes what was typed by a home's owner, where it lies in the home itself.
+fn forget(home: &Path) {
+    let is_own = |directory: &Path| is_directory(directory) && device(directory) == device(home);
+    for history in paths::HISTORIES {
+        let path = home.join(history);
+        // From the directory that it lies in up to the home.
+        let depth = Path::new(history).components().count();
+        if path.ancestors().skip(1).take(depth).all(is_own) {
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -83,5 +94,35 @@ mod tests {
         empty(&cleared);
         assert_eq!(fs::read_dir(&cleared).unwrap().count(), 0);
         assert!(kept.join("file").exists());
+    }
+
+    #[test]
+    fn what_was_typed_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let (home, elsewhere) = (directory.path().join("home"), directory.path().join("elsewhere"));
+        for path in [
+            &home.join(".local/share/fish"),
+            &home.join(".history"),
+            &elsewhere.join("nushell"),
+        ] {
+            fs::create_dir_all(path).unwrap();
+        }
+        let all = [
+            home.join(".bash_history"),
+            home.join(".local/share/fish/fish_history"),
+            home.join(".local/share/fish/fish_variables"),
+            home.join(".history/kept"),
+            elsewhere.join("nushell/history.txt"),
+        ];
+        for path in &all {
+            fs::write(path, "").unwrap();
+        }
+        symlink(&elsewhere, home.join(".config")).unwrap();
+        forget(&home);
+        assert_eq!(all.map(|path| path.exists()), [false, false, true, true, true]);
+        symlink(&elsewhere, directory.path().join("link")).unwrap();
+        fs::write(elsewhere.join(".bash_history"), "").unwrap();
+        forget(&directory.path().join("link"));
+        assert!(elsewhere.join(".bash_history").exists());
     }
 }

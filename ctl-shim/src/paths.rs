@@ -50,19 +50,51 @@ pub const SECRETS_IN_MEMORY: &str = "/run/agentbox/secrets";
 pub const SECRETS_NAME: &str = "secrets";
 /// Which files were carried in that are no secrets, as a JSON list of paths, inside [`PRIVATE`]. For the host alone.
 pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";
+/// Where secrets were carried to, in the same form.
+pub const CARRIED_SECRETS: &str = "/var/lib/agentbox/private/carried-secrets.json";
 /// Directories whose content nobody wants in a box that starts from a checkpoint.
 pub const NEVER_WARM: [&str; 3] = ["/tmp", LOGS, "/var/lib/apt/lists"];
-/// Files in home directories of which the same is true: what somebody typed.
-pub const HISTORIES: [&str; 11] = [
+/// Files in home directories of which the same is true: what somebody typed into a shell, or a shell of some language or
+/// database.
+pub const HISTORIES: [&str; 40] = [
     ".bash_history",
     ".zsh_history",
+    ".zhistory",
+    ".histfile",
     ".ash_history",
     ".sh_history",
+    ".ksh_history",
+    ".mksh_history",
+    ".tcsh_history",
+    ".history",
+    ".local/state/bash/history",
+    ".local/state/zsh/history",
+    ".local/share/zsh/history",
+    ".local/share/fish/fish_history",
+    ".config/nushell/history.txt",
+    ".config/nushell/history.sqlite3",
+    ".local/share/nushell/history.txt",
+    ".local/share/powershell/PSReadLine/ConsoleHost_history.txt",
+    ".local/share/atuin/history.db",
+    ".local/share/atuin/history.db-wal",
+    ".local/share/atuin/history.db-shm",
     ".python_history",
+    ".ipython/profile_default/history.sqlite",
     ".node_repl_history",
+    ".bun_repl_history",
+    ".irb_history",
+    ".local/share/irb/history",
+    ".pry_history",
+    ".local/share/pry/pry_history",
+    ".php_history",
+    ".config/psysh/psysh_history",
+    ".Rhistory",
     ".psql_history",
     ".sqlite_history",
     ".mysql_history",
+    ".mariadb_history",
+    ".mongodb/mongosh/mongosh_repl_history",
+    ".rediscli_history",
     ".lesshst",
     ".viminfo",
 ];

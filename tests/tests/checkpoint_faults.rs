@@ -116,6 +116,37 @@ fn an_interrupted_checkpoint_is_none() {
 }
 
 #[test]
+fn what_comes_while_a_box_is_frozen_waits_until_it_is_saved() {
+    let project = Project::new(YAML);
+    let test_box = project.create_from(&images::busybox(), &["--wait"]);
+    fill(&test_box, 100);
+    for (verb, arguments, state) in [
+        ("exec", &["--", "busybox", "true"][..], "running"),
+        ("unpause", &[], "running"),
+        ("start", &[], "running"),
+        ("pause", &[], "paused"),
+        ("stop", &[], "exited"),
+    ] {
+        let mut taking = project.start(&["checkpoint", "create", test_box.name(), "--name", verb]);
+        wait_until("the engine to freeze the box", LIMIT, || {
+            taking.exited() || test_box.inspect()["State"]["Paused"] == json!(true)
+        });
+        let said = test_box.run(verb, arguments).ok();
+        // It was neither thawed for that nor taken for one that its user has paused.
+        assert!(
+            !said.stderr.contains("thawed") && !said.stderr.contains("paused already"),
+            "{said}"
+        );
+        let taken = taking.finish(LIMIT).ok();
+        assert!(taken.stderr.contains("was paused for"), "{taken}");
+        assert_eq!(test_box.inspect()["State"]["Status"], json!(state), "{verb}");
+        if state == "paused" {
+            test_box.run("unpause", &[]).ok();
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_leaves_no_image_and_the_box_running() {
     let image = images::busybox();
     let own = OwnEngine::start(200);

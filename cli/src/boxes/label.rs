@@ -40,5 +40,7 @@ pub const CHECKPOINT_IMAGE_ID: &str = "dev.agentbox.checkpoint.image-id";
 pub const CHECKPOINT_OWNER: &str = "dev.agentbox.checkpoint.owner";
 /// Files that were carried into it and are no secrets, as JSON.
 pub const CHECKPOINT_CARRIED: &str = "dev.agentbox.checkpoint.carried";
+/// Secrets that were carried into it and became files of its own, as JSON.
+pub const CHECKPOINT_EXPOSED: &str = "dev.agentbox.checkpoint.exposed";
 /// The volumes that the box had and that are not in it, as JSON.
 pub const CHECKPOINT_VOLUMES: &str = "dev.agentbox.checkpoint.volumes";

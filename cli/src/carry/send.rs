@@ -58,7 +58,7 @@ pub async fn send(
     let destinations = place::destinations(plan, &people)?;
     let around = ground::look_around(docker, container, ground, &people, &destinations).await?;
     let mut puts = place::compose(&destinations, &people, &around.kinds)?;
-    puts.extend(record(&destinations)?);
+    puts.extend(records(&destinations)?);
     let sent = Sent {
         in_workspace: puts
             .iter()
@@ -74,23 +74,27 @@ pub async fn send(
     Ok(sent)
 }
 
-/// What a checkpoint of the box will have of all this, for whoever takes one: everything but secrets.
-fn record(destinations: &[Destination<'_>]) -> Result<Option<Put>, Failure> {
-    let open: Vec<&str> = destinations
-        .iter()
-        .filter(|destination| !destination.entry.carry.secret)
-        .map(|destination| destination.path.as_str())
-        .collect();
-    if open.is_empty() {
-        return Ok(None);
+/// Where everything goes, for whoever takes a checkpoint: it will have all but the secrets, as long as those are links.
+fn records(destinations: &[Destination<'_>]) -> Result<Vec<Put>, Failure> {
+    let mut puts = Vec::new();
+    for (is_secret, path) in [(false, paths::CARRIED), (true, paths::CARRIED_SECRETS)] {
+        let places: Vec<&str> = destinations
+            .iter()
+            .filter(|destination| destination.entry.carry.secret == is_secret)
+            .map(|destination| destination.path.as_str())
+            .collect();
+        if places.is_empty() {
+            continue;
+        }
+        let content = serde_json::to_vec(&places)
+            .map_err(|error| Failure::failed("cannot encode what is carried").because(&error))?;
+        puts.push(Put {
+            path: PathBuf::from(path),
+            owner: Owner::ROOT,
+            kind: PutKind::Record { content },
+        });
     }
-    let content = serde_json::to_vec(&open)
-        .map_err(|error| Failure::failed("cannot encode what is carried").because(&error))?;
-    Ok(Some(Put {
-        path: PathBuf::from(paths::CARRIED),
-        owner: Owner::ROOT,
-        kind: PutKind::Record { content },
-    }))
+    Ok(puts)
 }
 
 /// Makes directories in the place of links.

@@ -48,6 +48,11 @@ impl Entry {
         self.kind == b'1'
     }
 
+    /// Whether it is a directory.
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == b'5'
+    }
+
     /// Whether it is a regular file with content of its own.
     pub(super) fn is_file(&self) -> bool {
         matches!(self.kind, b'0' | b'\0' | b'7' | b'S')

@@ -6,12 +6,14 @@ use std::collections::HashSet;
 use agentbox_ctl::paths;
 use bytes::Bytes;
 
-use super::archive::{Malformed, Part, Splitter, trimmed};
+use super::archive::{Entry, Malformed, Part, Splitter, trimmed};
 
 /// Drops entries from the archive of a file system.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     splitter: Splitter,
+    /// Home of the box user, without slashes at either end.
+    home: Vec<u8>,
     /// Whether the entry that began last is dropped.
     drops: bool,
     /// Files that are dropped, in case another name of one comes later.
@@ -23,9 +25,10 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// A filter that keeps these files.
-    pub(super) fn sparing(spared: HashSet<Vec<u8>>) -> Self {
+    /// A filter for a box whose user has this home; it keeps these files.
+    pub(super) fn new(home: &str, spared: HashSet<Vec<u8>>) -> Self {
         Self {
+            home: trimmed(home.as_bytes()).to_vec(),
             spared,
             ..Self::default()
         }
@@ -38,6 +41,7 @@ impl Filter {
     pub(super) fn feed(&mut self, piece: Bytes, kept: &mut Vec<Bytes>) -> Result<(), Malformed> {
         let Self {
             splitter,
+            home,
             drops,
             dropped,
             spared,
@@ -46,7 +50,7 @@ impl Filter {
         splitter.feed(piece, |part| {
             match part {
                 Part::Begin(entry) => {
-                    *drops = is_unwanted(&entry.path) && !spared.contains(&entry.path);
+                    *drops = is_unwanted(&entry, home) && !spared.contains(&entry.path);
                     if *drops {
                         if entry.is_file() {
                             dropped.insert(entry.path);
@@ -82,24 +86,31 @@ impl Filter {
     }
 }
 
-/// Whether nobody wants what lies at this path, which has no slashes at either end.
-pub(super) fn is_unwanted(path: &[u8]) -> bool {
-    let in_directory = |directory: &str| {
-        path.strip_prefix(&directory.as_bytes()[1..])
-            .is_some_and(|rest| rest.first() == Some(&b'/'))
-    };
-    if paths::NEVER_WARM.iter().any(|directory| in_directory(directory)) {
-        return true;
+/// Whether nobody wants an entry.
+fn is_unwanted(entry: &Entry, home: &[u8]) -> bool {
+    let in_directory = |directory: &str| below(&entry.path, &directory.as_bytes()[1..]).is_some();
+    paths::NEVER_WARM.iter().any(|directory| in_directory(directory))
+        || !entry.is_directory() && is_history(&entry.path, home)
+}
+
+/// Whether a path is one of what somebody typed: in `/root`, in a directory of `/home`, in the home of the box user.
+fn is_history(path: &[u8], home: &[u8]) -> bool {
+    let of_someone = below(path, b"home").and_then(|rest| {
+        let end = rest.iter().position(|byte| *byte == b'/')?;
+        Some(&rest[end + 1..])
+    });
+    [below(path, b"root"), of_someone, below(path, home)]
+        .into_iter()
+        .flatten()
+        .any(|rest| paths::HISTORIES.iter().any(|history| history.as_bytes() == rest))
+}
+
+/// The rest of a path in a directory; neither has slashes at either end, and that of the root is empty.
+fn below<'path>(path: &'path [u8], directory: &[u8]) -> Option<&'path [u8]> {
+    if directory.is_empty() {
+        return Some(path);
     }
-    let mut parts = path.split(|byte| *byte == b'/');
-    let home = match (parts.next(), parts.next()) {
-        (Some(b"root"), Some(name)) => Some(name),
-        (Some(b"home"), Some(_)) => parts.next(),
-        _ => None,
-    };
-    home.is_some_and(|name| {
-        parts.next().is_none() && paths::HISTORIES.iter().any(|history| history.as_bytes() == name)
-    })
+    path.strip_prefix(directory)?.strip_prefix(b"/")
 }
 
 #[cfg(test)]
@@ -116,7 +127,8 @@ mod tests {
     }
 
     fn filtered(archive: &[u8], spared: &[&str]) -> (Vec<u8>, usize) {
-        let mut filter = Filter::sparing(spared.iter().map(|path| path.as_bytes().to_vec()).collect());
+        let spared = spared.iter().map(|path| path.as_bytes().to_vec());
+        let mut filter = Filter::new("/srv/me", spared.collect());
         let mut kept = Vec::new();
         for piece in archive.chunks(700) {
             filter.feed(Bytes::copy_from_slice(piece), &mut kept).unwrap();
@@ -127,6 +139,13 @@ mod tests {
 
     #[test]
     fn only_what_nobody_wants_is_left_out() {
+        let entry = |path: &str, kind: u8| Entry {
+            raw: Bytes::new(),
+            path: path.into(),
+            link: Vec::new(),
+            kind,
+            size: 1,
+        };
         for (path, unwanted) in [
             ("tmp", false),
             ("tmp/x", true),
@@ -136,14 +155,22 @@ mod tests {
             ("var/log/dpkg.log", false),
             ("var/lib/apt/lists/x", true),
             ("root/.bash_history", true),
+            ("root/.local/share/fish/fish_history", true),
+            ("root/.local/share/fish/fish_variables", false),
             ("home/me/.zsh_history", true),
+            ("home/me/.local/share/fish/fish_history", true),
             ("home/me/x/.zsh_history", false),
             ("home/.bash_history", false),
+            ("srv/me/.bash_history", true),
+            ("srv/you/.bash_history", false),
             ("workspace/.bash_history", false),
             ("", false),
         ] {
-            assert_eq!(is_unwanted(path.as_bytes()), unwanted, "{path}");
+            assert_eq!(is_unwanted(&entry(path, b'0'), b"srv/me"), unwanted, "{path}");
         }
+        assert!(is_unwanted(&entry(".bash_history", b'0'), b""));
+        assert!(!is_unwanted(&entry("root/.history", b'5'), b""));
+        assert!(is_unwanted(&entry("tmp/x", b'5'), b""));
         let whole = archive(&[
             ("etc/x", b"1"),
             ("tmp/big", &[b'x'; 5000]),

@@ -113,7 +113,7 @@ impl Work<'_> {
             let export = self.docker.export(container);
             let stream = filtered(
                 export,
-                Filter::sparing(spared.clone()),
+                Filter::new(&self.survey.home, spared.clone()),
                 self.meter.clone(),
                 Arc::clone(&outcome),
             );

@@ -1,29 +1,34 @@
 //! What is in a checkpoint's file system, from one pass over it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 use futures_util::StreamExt;
 use serde::Serialize;
 
-use super::archive::{Malformed, Part, Splitter};
+use super::archive::{Malformed, Part, Splitter, trimmed};
 use super::catalog::Checkpoint;
-use super::scan::{Finding, Scanner};
+use super::scan::{Finding, Hidden, Scanner};
 use super::still::Still;
 use crate::context::Context;
 use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
-use crate::ui::one_line;
+use crate::ui::{Meter, one_line};
 
 /// Directories that are counted apart from the one they lie in, wherever that is.
 const OF_THEIR_OWN: [&str; 4] = ["node_modules", "target", ".git", ".venv"];
 /// Most directories that are told apart.
 const MOST_DIRECTORIES: usize = 10_000;
+/// Most secrets that are believed to have been carried in.
+const MOST_EXPOSED: usize = 1000;
 /// Most tasks that are named.
 const MOST_TASKS: usize = 1000;
 /// How many of the largest directories are shown.
 const SHOWN: usize = 10;
+/// How many of them may be the workspace's.
+const SHOWN_OF_WORKSPACE: usize = 6;
 
 /// What is inside.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -33,7 +38,7 @@ pub struct Inside {
     pub bytes: u64,
     /// Regular files.
     pub files: u64,
-    /// The directories that take most, the largest first.
+    /// The directories that take most, the largest first; those of the workspace come before those of the system.
     pub largest: Vec<Directory>,
     /// Tasks that have succeeded in it and are passed over while nothing has changed.
     pub done_tasks: Vec<String>,
@@ -68,20 +73,47 @@ pub async fn look_inside(
     let meter = step.meter();
     let still = Still::of_image(docker, &checkpoint.id, &checkpoint.name).await?;
     let reading = async {
-        let mut export = docker.export(&still.container);
-        let mut look = Look::default();
-        while let Some(piece) = export.next().await {
-            let piece = piece?;
-            meter.bytes(piece.len() as u64);
-            look.feed(piece)
-                .map_err(|error| Failure::failed("cannot read the checkpoint").because(&error))?;
+        let (mut inside, hidden) = read(docker, &still, &meter, Look::default()).await?;
+        if !hidden.is_empty() {
+            // Their content has gone by. Few files have a second name elsewhere, so this is rare.
+            let (again, _) = read(docker, &still, &meter, Look::only(hidden)).await?;
+            inside.secrets.extend(again.secrets);
+            inside.more_secrets += again.more_secrets;
         }
-        look.finish()
-            .map_err(|error| Failure::failed("cannot read the checkpoint").because(&error))
+        inside.secrets.extend(exposed(checkpoint));
+        inside.secrets.sort();
+        Ok::<_, Failure>(inside)
     };
     let result = interrupt.guard(reading).await;
     still.remove(context, docker).await;
     result
+}
+
+/// What the record of a checkpoint knows of secrets in it.
+fn exposed(checkpoint: &Checkpoint) -> impl Iterator<Item = Finding> {
+    let paths = checkpoint.record.exposed.iter().take(MOST_EXPOSED);
+    paths.map(|path| Finding {
+        path: one_line(path).into_owned(),
+        line: None,
+        kind: "carried in as a secret, and a file of the box since",
+    })
+}
+
+/// Reads all of a container's files.
+async fn read(
+    docker: &Docker,
+    still: &Still,
+    meter: &Meter,
+    mut look: Look,
+) -> Result<(Inside, Hidden), Failure> {
+    let broken = |error: Malformed| Failure::failed("cannot read the checkpoint").because(&error);
+    let mut export = docker.export(&still.container);
+    while let Some(piece) = export.next().await {
+        let piece = piece?;
+        meter.bytes(piece.len() as u64);
+        look.feed(piece).map_err(broken)?;
+    }
+    look.finish().map_err(broken)
 }
 
 /// Counts and looks through the entries of an archive.
@@ -96,6 +128,14 @@ struct Look {
 }
 
 impl Look {
+    /// One that looks for secrets in these files alone.
+    fn only(hidden: Hidden) -> Self {
+        Self {
+            scanner: Scanner::only(hidden),
+            ..Self::default()
+        }
+    }
+
     fn feed(&mut self, piece: bytes::Bytes) -> Result<(), Malformed> {
         let Self {
             splitter,
@@ -108,7 +148,11 @@ impl Look {
             match part {
                 Part::Begin(entry) => {
                     *left = entry.size;
-                    scanner.begin(&entry.path, if entry.is_file() { entry.size } else { 0 });
+                    if entry.is_hard_link() {
+                        scanner.link(&entry.path, trimmed(&entry.link));
+                    } else {
+                        scanner.begin(&entry.path, if entry.is_file() { entry.size } else { 0 });
+                    }
                     if !entry.is_file() {
                         return Ok(());
                     }
@@ -138,26 +182,37 @@ impl Look {
         })
     }
 
-    fn finish(self) -> Result<Inside, Malformed> {
+    fn finish(self) -> Result<(Inside, Hidden), Malformed> {
         self.splitter.finish()?;
+        let found = self.scanner.finish();
         let mut inside = self.inside;
-        let mut largest: Vec<Directory> = self
-            .directories
-            .into_iter()
-            .map(|(path, bytes)| Directory {
-                path: one_line(&format!("/{path}")).into_owned(),
-                bytes,
-            })
-            .collect();
-        largest.sort_by(|a, b| (b.bytes, &a.path).cmp(&(a.bytes, &b.path)));
-        largest.truncate(SHOWN);
-        inside.largest = largest;
-        (inside.secrets, inside.more_secrets) = self.scanner.finish();
+        inside.largest = largest(self.directories);
+        inside.secrets = found.findings;
+        inside.more_secrets = found.more;
         for finding in &mut inside.secrets {
             finding.path = one_line(&finding.path).into_owned();
         }
-        Ok(inside)
+        Ok((inside, found.hidden))
     }
+}
+
+/// The directories to show.
+fn largest(directories: BTreeMap<String, u64>) -> Vec<Directory> {
+    let mut all: Vec<Directory> = directories
+        .into_iter()
+        .map(|(path, bytes)| Directory {
+            path: one_line(&format!("/{path}")).into_owned(),
+            bytes,
+        })
+        .collect();
+    all.sort_by(|a, b| (b.bytes, &a.path).cmp(&(a.bytes, &b.path)));
+    let (mut shown, rest): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|directory| Path::new(&directory.path).starts_with(paths::WORKSPACE));
+    shown.truncate(SHOWN_OF_WORKSPACE);
+    let room = SHOWN - shown.len();
+    shown.extend(rest.into_iter().take(room));
+    shown
 }
 
 /// The directory that a file counts for: of the workspace and of a home the one below it, elsewhere the one at the top.
@@ -210,7 +265,7 @@ mod tests {
         for piece in archive.chunks(999) {
             look.feed(bytes::Bytes::copy_from_slice(piece)).unwrap();
         }
-        let inside = look.finish().unwrap();
+        let (inside, _) = look.finish().unwrap();
         let largest: Vec<_> = inside
             .largest
             .iter()
@@ -219,12 +274,12 @@ mod tests {
         assert_eq!(
             largest,
             [
-                "/usr/lib 6000",
                 "/workspace/app/node_modules 6000",
                 "/workspace/app 20",
+                "/workspace 1",
+                "/usr/lib 6000",
                 "/etc 4",
                 "/var/lib 1",
-                "/workspace 1",
             ]
         );
         assert_eq!(

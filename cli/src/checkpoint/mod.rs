@@ -14,7 +14,9 @@
 mod archive;
 mod catalog;
 mod changes;
+mod claim;
 mod commit;
+mod exposed;
 mod filter;
 mod flatten;
 mod inside;
@@ -30,11 +32,12 @@ mod take;
 mod used;
 
 pub use self::catalog::{Catalog, Checkpoint, key_of};
+pub use self::claim::is_being_taken;
 pub use self::inside::{Directory, Inside, look_inside};
 pub use self::manifest::Manifest;
 pub use self::record::{Parent, Record, VolumeLeftOut};
 pub use self::reference::{Key, NONE, is_default_tag};
-pub use self::remove::{clear_default, remove, set_default};
+pub use self::remove::{check_unused, clear_default, remove, set_default};
 pub use self::scan::Finding;
 pub use self::start::{config_of, warm_up};
 pub use self::take::{Taken, Wanted, take};

@@ -44,6 +44,8 @@ pub struct Record {
     pub owner: Option<Owner>,
     /// Files that were carried in and are no secrets.
     pub carried: Vec<String>,
+    /// Secrets that were carried in and became files of its own.
+    pub exposed: Vec<String>,
     /// Volumes of the box, which are not in it.
     pub volumes: Vec<VolumeLeftOut>,
 }
@@ -90,6 +92,7 @@ impl Record {
             image_id: text(label::CHECKPOINT_IMAGE_ID),
             owner: owner(&text(label::CHECKPOINT_OWNER)),
             carried: json(labels, label::CHECKPOINT_CARRIED),
+            exposed: json(labels, label::CHECKPOINT_EXPOSED),
             volumes: json(labels, label::CHECKPOINT_VOLUMES),
         }
     }
@@ -131,6 +134,7 @@ impl Record {
                         .unwrap_or_default(),
                 ),
                 (label::CHECKPOINT_CARRIED, json(serde_json::json!(self.carried))),
+                (label::CHECKPOINT_EXPOSED, json(serde_json::json!(self.exposed))),
                 (label::CHECKPOINT_VOLUMES, json(serde_json::json!(self.volumes))),
             ]
             .map(|(key, value)| (key.to_owned(), value)),
@@ -184,6 +188,7 @@ mod tests {
             image_id: "sha256:2".into(),
             owner: Some(Owner { user: 5, group: 6 }),
             carried: vec!["/home/x/.gitconfig".into()],
+            exposed: vec!["/home/x/.npmrc".into()],
             volumes: vec![VolumeLeftOut {
                 name: "data".into(),
                 path: "/data".into(),

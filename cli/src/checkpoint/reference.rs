@@ -21,11 +21,7 @@ pub struct Key(String);
 impl Key {
     /// The key of a project directory on a host.
     pub fn of(project: &str, host: &str) -> Self {
-        let whole = digest(&SHA256, format!("{host}\0{project}").as_bytes());
-        let digits: String = whole.as_ref()[..4]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digits = &digits(&format!("{host}\0{project}"))[..8];
         let slug = name::fit(project.rsplit('/').next().unwrap_or_default());
         Self(format!("{slug}-{digits}"))
     }
@@ -56,6 +52,14 @@ impl Key {
         let (key, name) = tag.strip_prefix(CHECKPOINTS)?.split_once(':')?;
         (!key.contains('/') && name::is_valid(name)).then(|| (Self(key.to_owned()), name))
     }
+}
+
+/// The beginning of a text's digest, in as many hexadecimal digits as a box's id has.
+pub(super) fn digits(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref()[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whether a tag says which checkpoint is a project's default.

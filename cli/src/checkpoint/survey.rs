@@ -7,7 +7,9 @@ use agentbox_ctl::paths;
 use agentbox_ctl::time::Timestamp;
 use agentbox_ctl::work::BASE;
 
+use super::exposed::exposed;
 use super::record::{Parent, Record, VolumeLeftOut, is_commit};
+use super::reference::Key;
 use crate::boxes::maker::Maker;
 use crate::boxes::{BoxInfo, label};
 use crate::docker::{ContainerDetails, Docker, DockerError, ImageDetails};
@@ -31,6 +33,10 @@ const INNER_ENGINE: &str = "/var/lib/docker";
 pub(super) struct Survey {
     /// The image that the box was made from.
     pub(super) image: ImageDetails,
+    /// Secrets that are files in a checkpoint beneath, whatever the box has there now.
+    pub(super) exposed_beneath: Vec<String>,
+    /// Home of the box user.
+    pub(super) home: String,
     /// What the labels will say. The name and the depth are yet to be decided.
     pub(super) record: Record,
     /// Depth of the checkpoint that the box was made from, 0 where it was made from none.
@@ -43,13 +49,14 @@ pub(super) struct Survey {
 /// An image that was removed under the box, those of the engine.
 pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Failure> {
     let container = &info.container_id;
-    let (details, image, heads, carried) = tokio::join!(
+    let (details, image, heads, carried, passwd) = tokio::join!(
         docker.inspect_container(container),
         docker.inspect_image(&info.image_id),
         heads(docker, container),
         read(docker, container, paths::CARRIED, CARRIED_LIMIT),
+        read(docker, container, "/etc/passwd", PASSWD_LIMIT),
     );
-    let (details, image, (head, base), carried) = (details?, image?, heads?, carried?);
+    let (details, image, (head, base), carried, passwd) = (details?, image?, heads?, carried?, passwd?);
     let image = image.ok_or_else(|| {
         Failure::failed(format!(
             "the image that box `{}` was made from is gone, so nothing can be made on top of it",
@@ -60,13 +67,16 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
     let beneath = Record::from_labels(&image.labels);
     let is_warm = !beneath.name.is_empty() && !image.labels.contains_key(label::TEMPORARY);
     let volumes = volumes(docker, info, &details).await?;
+    let exposed_beneath = if is_warm {
+        beneath.exposed.clone()
+    } else {
+        Vec::new()
+    };
+    let exposed = exposed(docker, container, &exposed_beneath).await?;
     let owner = match user::without_files(&image.user) {
         Some(owner) => Some(owner),
         None => {
-            let (passwd, group) = tokio::try_join!(
-                read(docker, container, "/etc/passwd", PASSWD_LIMIT),
-                read(docker, container, "/etc/group", PASSWD_LIMIT),
-            )?;
+            let group = read(docker, container, "/etc/group", PASSWD_LIMIT).await?;
             // A user that the box has lost is looked for, and missed, where a box is made.
             user::look_up(&image.user, passwd.as_deref(), group.as_deref()).ok()
         }
@@ -77,8 +87,10 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
     let mut parents = Vec::new();
     if is_warm {
         files.extend(beneath.carried.clone());
+        // The label has the name that was free when it was begun; another one may have taken that meanwhile.
+        let name = Key::of_tag(&info.image).map_or(beneath.name.as_str(), |(_, name)| name);
         parents.push(Parent {
-            name: beneath.name.clone(),
+            name: name.to_owned(),
             id: image.id.clone(),
         });
         parents.extend(beneath.parents.clone());
@@ -109,10 +121,13 @@ pub(super) async fn survey(docker: &Docker, info: &BoxInfo) -> Result<Survey, Fa
         },
         owner,
         carried: files,
+        exposed,
         volumes,
     };
     Ok(Survey {
         depth: if is_warm { beneath.depth } else { 0 },
+        exposed_beneath,
+        home: user::home(&image.user, passwd.as_deref()),
         image,
         record,
     })
@@ -218,7 +233,7 @@ fn mentions(text: &str, path: &str) -> bool {
 }
 
 /// The content of a file; `None` where it is none that could be meant.
-async fn read(
+pub(super) async fn read(
     docker: &Docker,
     container: &str,
     path: &str,

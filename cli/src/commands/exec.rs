@@ -106,7 +106,7 @@ pub(super) fn enter(
     wants_terminal: bool,
 ) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = Target::resolve(context, name).await?;
+        let target = Target::resolve_settled(context, name).await?;
         target.require_running()?;
         if wants_terminal {
             request.terminal = Some((terminal::size(), std::env::var("TERM").ok()));

@@ -28,7 +28,7 @@ pub struct Arguments {
 /// A box that is not running (1), no such box (3).
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         let name = &target.info.name;
         match target.info.state {
             BoxState::Paused => context.ui.status(&format!("box `{name}` is paused already")),
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 /// A box that is not running (1), no such box (3).
 pub fn run_unpause(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         let name = &target.info.name;
         match target.info.state {
             BoxState::Running => context.ui.status(&format!("box `{name}` is running already")),

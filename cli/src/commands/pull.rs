@@ -38,7 +38,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let mut interrupt = Interrupt::new()?;
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         match work::pull::pull(context, &target, arguments.force, &mut interrupt).await {
             Ok(()) => Ok(Exit::SUCCESS),
             Err(Stopped::Interrupted) => Ok(interrupt::EXIT),

@@ -38,7 +38,7 @@ pub struct Arguments {
 /// A file with mistakes (2), a box that is not running (1), one whose file was edited (1).
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         target.require_running()?;
         if arguments.push {
             push::push(context, &target, arguments.force).await?;

@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         _ => return Err(Failure::usage("one task is run at a time").hint("agentbox run-task --help")),
     };
     on_runtime(async {
-        let target = Target::resolve(context, name).await?;
+        let target = Target::resolve_settled(context, name).await?;
         target.require_running()?;
         let channel = target.channel().await?;
         let request = Request::RunTask {

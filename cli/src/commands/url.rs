@@ -38,7 +38,7 @@ struct Document<'a> {
 /// No exposed service, or one that is not ready (1), no such box (3).
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         target.require_running()?;
         let name = &target.info.name;
         let channel = target.channel().await?;

@@ -37,7 +37,7 @@ pub struct Arguments {
 /// A unit that failed (1), an unknown one (3), the time-out (124).
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         target.require_running()?;
         let channel = target.channel().await?;
         let wanted = Wanted {

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 pub use self::channel::Channel;
 use crate::boxes::{self, BoxInfo, BoxState};
+use crate::checkpoint;
 use crate::context::Context;
 use crate::docker::{self, Docker, DockerError, ExecOptions, ExecOutput};
 use crate::project::Project;
@@ -30,6 +31,9 @@ use crate::units;
 /// may learn of the end a moment later than we do.
 const EXIT_LOOKS: u32 = 50;
 const EXIT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often a box that a checkpoint has frozen is looked at.
+const SETTLING_PAUSE: Duration = Duration::from_millis(40);
 
 /// How long a box whose supervisor has hung up may take until it has ended, and how often it is looked at.
 const ENDING: Duration = Duration::from_secs(5);
@@ -56,7 +60,19 @@ impl Target {
         Ok(Self { docker, info })
     }
 
+    /// As [`Self::resolve`], for a command that needs the box's processes: one that a checkpoint has frozen is waited for.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn resolve_settled(context: &Context, name: Option<&str>) -> Result<Self, Failure> {
+        let mut target = Self::resolve(context, name).await?;
+        target.settle(context).await?;
+        Ok(target)
+    }
+
     /// The box and units that words mean: a first word that names no box is a unit where the project has one box.
+    ///
+    /// The box is settled.
     ///
     /// # Errors
     /// As [`Self::resolve`].
@@ -70,7 +86,33 @@ impl Target {
         let observation = boxes::observe(&docker).await?;
         let (info, units) = units::split(&observation.boxes, &project, name, units)?;
         let info = info.clone();
-        Ok((Self { docker, info }, units))
+        let mut target = Self { docker, info };
+        target.settle(context).await?;
+        Ok((target, units))
+    }
+
+    /// Waits while the box is frozen and a checkpoint of it is being taken. It is thawed then by itself, whatever is done
+    /// to it now; and who thaws it sooner has a checkpoint of files that were being written.
+    async fn settle(&mut self, context: &Context) -> Result<(), Failure> {
+        let mut waits = false;
+        while self.info.state == BoxState::Paused {
+            let observed = boxes::observe(&self.docker).await?;
+            let is_being_saved = checkpoint::is_being_taken(&observed, &self.info);
+            if let Some(now) = observed.boxes.into_iter().find(|now| now.id == self.info.id) {
+                self.info = now;
+            }
+            if !is_being_saved {
+                break;
+            }
+            if !std::mem::replace(&mut waits, true) {
+                context.ui.status(&format!(
+                    "a checkpoint of box `{}` is being taken: waiting",
+                    self.info.name
+                ));
+            }
+            tokio::time::sleep(SETTLING_PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Checks that the box runs.

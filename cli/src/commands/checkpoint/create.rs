@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// The box: name, index or id; else the project's only one
     #[arg(value_name = "BOX")]
     box_name: Option<String>,
-    /// Name of the checkpoint; else the box's, with a number where that is taken
+    /// Name of the checkpoint; else the box's, with a number where that is taken and not to be replaced
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Make it the one that `agentbox create` starts from in this project
@@ -116,10 +116,23 @@ fn report(context: &Context, taken: &Taken) -> Result<(), Failure> {
         one_line(&made.record.source_box),
         size(u64::try_from(made.size).unwrap_or_default()),
     ));
-    if made.is_default {
-        context
+    let is_ours = made.key == checkpoint::key_of(&Project::find(&context.directory)?);
+    match (is_ours, made.is_default) {
+        (true, true) => context
             .ui
-            .status("agentbox create starts from it in this project; --from none does not");
+            .status("agentbox create starts from it in this project; --from none does not"),
+        (true, false) => {}
+        (false, is_default) => {
+            let default = if is_default { ", and its default" } else { "" };
+            context.ui.status(&format!(
+                "it is one of the box's project{default}: {}",
+                one_line(&made.record.project)
+            ));
+            context.ui.hint(&format!(
+                "agentbox create --from {} starts from it in another project",
+                made.tag
+            ));
+        }
     }
     if context.json {
         return context.ui.json(&Document {

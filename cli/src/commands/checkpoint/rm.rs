@@ -38,7 +38,7 @@ struct Removed {
 /// Removes checkpoints.
 ///
 /// # Errors
-/// No such checkpoint (3; none is removed then), one that boxes were made from, those of the engine.
+/// No such checkpoint (3) or one that boxes were made from: none is removed then. Those of the engine.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
@@ -50,6 +50,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
             if !wanted.contains(&found) {
                 wanted.push(found);
             }
+        }
+        for found in &wanted {
+            checkpoint::check_unused(&docker, &catalog, found).await?;
         }
         let mut removed = Vec::new();
         for found in wanted {
