@@ -230,13 +230,29 @@ impl Machine {
         }
     }
 
+    /// From now on a service with `image` is what one with a command is from its spawn on.
+    pub(super) fn on_container_started(&mut self, key: Key, pid: u32, now: Active) {
+        let Some(slot) = self.slots.get(&key) else {
+            return;
+        };
+        if matches!(&slot.phase, Phase::Alive(run) if run.pid == pid && run.health == Health::Preparing) {
+            let health = slot.running_health(now);
+            let since = now;
+            self.enter(key, Phase::Alive(Run { pid, since, health }));
+        }
+    }
+
     pub(super) fn on_probe_passed(&mut self, key: Key, pid: u32) {
         let wall = self.wall;
         let Some(slot) = self.slots.get_mut(&key) else {
             return;
         };
         let Phase::Alive(run) = &slot.phase else { return };
-        if run.pid != pid || !matches!(run.health, Health::Probing { .. } | Health::Unhealthy) {
+        let is_awaited = matches!(
+            run.health,
+            Health::Preparing | Health::Probing { .. } | Health::Unhealthy
+        );
+        if run.pid != pid || !is_awaited {
             return;
         }
         let run = Run {
@@ -308,7 +324,14 @@ impl Machine {
                 Exit::Code(code) => Some(format!("exited with code {code}")),
                 Exit::Signal(signal) => Some(format!("killed by {}", super::report::signal_name(signal))),
             };
-            if is_daemon(&slot.unit.name)
+            let prepared = matches!(
+                &slot.phase,
+                Phase::Alive(Run {
+                    health: Health::Preparing,
+                    ..
+                })
+            );
+            if (prepared || is_daemon(&slot.unit.name))
                 && let (Some(reason), Some(words)) = (&mut slot.reason, self.last_words.take())
             {
                 reason.push_str(": ");
