@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use agentbox_ctl::config::Config;
-use agentbox_ctl::config::model::{Launch, Unit};
+use agentbox_ctl::config::LoadOptions;
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::paths;
 
 use super::limit;
 use crate::boxes::{Observation, name};
 use crate::docker::ImageDetails;
+use crate::project_config::{self, ValidFile};
 use crate::supervisor_binary;
 
 /// The tree of a checkpoint, which a box starts with instead of an empty workspace.
@@ -151,17 +152,16 @@ pub fn check_image(reference: &str, image: &ImageDetails) -> Result<(), Failure>
 /// Checks that the box can have the units of its configuration.
 ///
 /// # Errors
-/// A service with `image` in a box without Docker (2).
-pub fn check_units(settings: &Settings, config: &Config) -> Result<(), Failure> {
-    let with_image = |unit: &&Unit| matches!(unit.launch, Launch::Image(_));
-    match config.units.iter().find(with_image).filter(|_| !settings.docker) {
-        None => Ok(()),
-        Some(unit) => Err(Failure::usage(format!(
-            "service \"{}\" is a container, and the box would have no Docker to run it",
-            unit.name
-        ))
-        .hint("agentbox create --docker, or agentbox config set box.docker true")),
-    }
+/// Services with `image` in a box without Docker (2), each with its place.
+pub fn check_units(settings: &Settings, file: &ValidFile) -> Result<(), Failure> {
+    let Some(bytes) = file.bytes.as_ref().filter(|_| !settings.docker) else {
+        return Ok(());
+    };
+    let options = LoadOptions {
+        containers: false,
+        ..LoadOptions::default()
+    };
+    project_config::validate_for(bytes, paths::CONFIG_NAME, &options).map(drop)
 }
 
 #[cfg(test)]
@@ -236,21 +236,28 @@ mod tests {
 
     #[test]
     fn a_service_with_an_image_needs_a_box_with_docker() {
-        let text = b"services: {db: {image: {name: postgres}}}";
-        let config = agentbox_ctl::config::load_bytes(text, &Default::default())
-            .config
-            .unwrap();
+        let file = |text: &str| ValidFile {
+            bytes: Some(text.into()),
+            config: Default::default(),
+        };
         let with = |docker| Settings {
             docker,
             ..Settings::default()
         };
-        assert_eq!(check_units(&with(true), &config), Ok(()));
-        assert_eq!(check_units(&with(false), &Config::default()), Ok(()));
-        let failure = check_units(&with(false), &config).unwrap_err();
+        let containers = file("services:\n  web: {command: x}\n  db: {image: {name: postgres}}\n");
+        assert_eq!(check_units(&with(true), &containers), Ok(()));
+        assert_eq!(
+            check_units(&with(false), &file("services: {web: {command: x}}")),
+            Ok(())
+        );
+        assert_eq!(check_units(&with(false), &ValidFile::default()), Ok(()));
+        let failure = check_units(&with(false), &containers).unwrap_err();
         assert_eq!(failure.kind.exit_code(), 2);
         insta::assert_snapshot!(failure.render(), @r#"
-        error: service "db" is a container, and the box would have no Docker to run it
-        hint: agentbox create --docker, or agentbox config set box.docker true
+        error: agentbox.yaml:3:3: service "db" is a container, and the box would have no Docker to run it
+          3 |   db: {image: {name: postgres}}
+            |   ^^
+          hint: agentbox create --docker, or agentbox config set box.docker true
         "#);
     }
 }

@@ -96,6 +96,17 @@ pub struct ImageLaunch {
     pub container_name: Option<String>,
 }
 
+impl ImageLaunch {
+    /// The container's name: the unit's own is made to fit where Docker is stricter.
+    pub fn container_name(&self, unit: &str) -> String {
+        match &self.container_name {
+            Some(name) => name.clone(),
+            None if unit.len() > 1 && !unit.starts_with(['-', '_']) => unit.to_owned(),
+            None => ["unit", unit].join("-"),
+        }
+    }
+}
+
 /// One entry of `env_file`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvFile {

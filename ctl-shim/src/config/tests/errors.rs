@@ -349,23 +349,6 @@ error: agentbox.yaml:5:41: initial_ms in backoff of service "d" must be a whole 
 }
 
 #[test]
-fn what_a_container_has_of_its_own() {
-    insta::assert_snapshot!(errors(r#"
-services:
-  a: {image: {name: y}, cwd: web, user: root}
-"#), @r#"
-error: agentbox.yaml:2:25: cwd has no effect with image in service "a"
-  2 |   a: {image: {name: y}, cwd: web, user: root}
-    |                         ^^^
-  hint: the container has what its image says: remove it
-error: agentbox.yaml:2:35: user has no effect with image in service "a"
-  2 |   a: {image: {name: y}, cwd: web, user: root}
-    |                                   ^^^^
-  hint: the container has what its image says: remove it
-"#);
-}
-
-#[test]
 fn what_is_run() {
     insta::assert_snapshot!(errors(r#"
 services:

@@ -56,6 +56,7 @@ impl<'d, 's> Walker<'d, 's> {
         }
         self.check_cycles(drafts, resolved);
         self.check_exposed(drafts, &names);
+        self.check_containers(drafts);
     }
 
     /// Units by name; the first of several.

@@ -142,15 +142,6 @@ fn note(unit: &Unit, private: &Path) -> PathBuf {
     private.join([&unit.name, ".container"].concat())
 }
 
-/// The unit's name, made to fit where Docker is stricter.
-fn name(unit: &Unit, image: &ImageLaunch) -> String {
-    match &image.container_name {
-        Some(name) => name.clone(),
-        None if unit.name.len() > 1 && !unit.name.starts_with(['-', '_']) => unit.name.clone(),
-        None => ["unit", &unit.name].join("-"),
-    }
-}
-
 /// What is run for it: see [`super::client`]. `variables` are the service's own; their values are in no command line.
 pub(in crate::supervisor) fn argv(
     unit: &Unit,
@@ -160,7 +151,7 @@ pub(in crate::supervisor) fn argv(
 ) -> Vec<OsString> {
     let mut argv: Vec<String> = vec![paths::BINARY.to_owned(), "container".to_owned()];
     argv.extend([
-        name(unit, image),
+        image.container_name(&unit.name),
         digest(format!("{image:?}{variables:?}").as_bytes()),
         image.name.clone(),
         note(unit, private).to_string_lossy().into_owned(),
