@@ -50,6 +50,14 @@ fn a_service_with_an_image_is_a_service_like_any_other() {
     answered("the same container");
     assert_eq!(inspect(&test_box, "web", "{{.Id}}"), id);
 
+    // One that is restarted past us takes its service along, although it has ended without failure.
+    let pid = test_box.pid("web");
+    test_box.exec("docker restart web").ok();
+    test_box.wait_unit("web", "a new client", |unit| {
+        unit["state"] == "ready" && unit["pid"] != pid
+    });
+    assert_eq!(test_box.unit("web")["restarts"], 0);
+
     // Its end is the unit's, with its exit code.
     test_box.exec("docker kill web").ok();
     test_box.wait_unit("web", "a restart", |unit| unit["restarts"] == 1);
@@ -201,6 +209,11 @@ fn a_service_whose_image_is_missing_never_runs_and_says_so() {
     assert!(events.contains("db  waiting → starting"), "{events}");
     assert!(!events.contains("→ running"), "no container ran: {events}");
     assert_eq!(test_box.unit("web")["pid"], serde_json::Value::Null);
+    let log = test_box.run("logs", &["db"]).ok().stdout;
+    assert!(
+        log.contains("nowhere.invalid/db:1 is not in the box: pulling it"),
+        "{log}"
+    );
 }
 
 #[test]

@@ -41,6 +41,11 @@ pub(super) enum Message {
         /// The run.
         pid: u32,
     },
+    /// A container runs again that had ended.
+    ContainerReturned {
+        /// The unit.
+        key: Key,
+    },
     /// A probe passed.
     ProbePassed {
         /// The unit.
@@ -173,6 +178,9 @@ impl Engine {
                 Wake::Message(Message::ContainerStarted { key, pid }) => {
                     self.input(Input::ContainerStarted { key, pid })
                 }
+                Wake::Message(Message::ContainerReturned { key }) => {
+                    self.input(Input::ContainerReturned { key });
+                }
                 Wake::Message(Message::ProbePassed { key, pid }) => {
                     self.input(Input::ProbePassed { key, pid })
                 }
@@ -254,7 +262,7 @@ impl Engine {
             };
             // What the leader wrote is in the pipe by now.
             self.launcher.drain(key);
-            self.launcher.note_exit(key, outcome);
+            self.launcher.note_exit(key, outcome, &self.messages);
             self.machine.last_words = self.last_words(key);
             let task = self.machine.slot(key).is_some_and(|slot| !slot.unit.is_service());
             let ending = self

@@ -169,6 +169,8 @@ impl Docker {
 
     /// Fetches the image; how that goes is in the log.
     fn pull(&self, image: &str) -> Result<(), String> {
+        // The client says nothing until the registry has answered.
+        let _ = writeln!(io::stderr(), "image {image} is not in the box: pulling it");
         let output = self
             .command(&["pull", image])
             .stdout(Stdio::inherit())

@@ -26,6 +26,8 @@ use crate::supervisor::run_once::digest;
 
 /// Time beyond a container's own that dockerd has for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Time in which `docker restart` has started a container again that it has stopped.
+const RETURN: Duration = Duration::from_secs(1);
 
 /// A container while its client runs, and until it is known to have ended.
 #[derive(Debug, Clone)]
@@ -76,6 +78,18 @@ impl Container {
     /// The client has ended by itself, as it does once the container has.
     pub(in crate::supervisor) fn note_end(&self) {
         self.state.store(ENDED, Ordering::Relaxed);
+    }
+
+    /// Says so if it runs again shortly after its end: somebody has restarted it past us.
+    pub(in crate::supervisor) fn await_return(&self, returned: impl FnOnce() + Send + 'static) {
+        let Some(id) = self.id() else { return };
+        // Without a thread it counts as gone.
+        let _ = aside(Box::new(move || {
+            thread::sleep(RETURN);
+            if api::is_running(&id, ATTEMPT) {
+                returned();
+            }
+        }));
     }
 
     /// Whether it has ended. Asks dockerd to see to it, where that is not known: the next call may know more.

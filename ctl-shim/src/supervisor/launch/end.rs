@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::super::docker::{self, Container};
+use super::super::engine::Message;
 use super::super::machine::Key;
 use super::Launcher;
 use crate::process::reap::Exit;
@@ -10,9 +13,18 @@ use crate::process::tree;
 
 impl Launcher {
     /// Notes that a unit's leader has ended. A client that was killed says nothing about its container.
-    pub(in crate::supervisor) fn note_exit(&self, key: Key, outcome: Exit) {
+    pub(in crate::supervisor) fn note_exit(
+        &self,
+        key: Key,
+        outcome: Exit,
+        messages: &mpsc::UnboundedSender<Message>,
+    ) {
+        let messages = messages.clone();
         if let (Some(container), Exit::Code(_)) = (self.container(key), outcome) {
             container.note_end();
+            container.await_return(move || {
+                let _ = messages.send(Message::ContainerReturned { key });
+            });
         }
     }
 

@@ -74,6 +74,11 @@ pub enum Input {
         /// Pid of its client.
         pid: u32,
     },
+    /// The unit's container runs again after its end, and we have not started it.
+    ContainerReturned {
+        /// The unit.
+        key: Key,
+    },
     /// A probe passed, for the run with this pid.
     ProbePassed {
         /// The unit.
@@ -208,6 +213,7 @@ impl Machine {
             } => self.on_exited(key, pid, outcome, leftovers, now),
             Input::TreeGone { key } => self.on_tree_gone(key, now),
             Input::ContainerStarted { key, pid } => self.on_container_started(key, pid, now),
+            Input::ContainerReturned { key } => self.on_container_returned(key),
             Input::ProbePassed { key, pid } => self.on_probe_passed(key, pid),
             Input::Tick => self.on_tick(now),
             Input::Shutdown => self.shutting_down = true,

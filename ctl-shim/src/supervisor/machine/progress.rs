@@ -242,6 +242,16 @@ impl Machine {
         }
     }
 
+    /// Somebody has restarted the container: a service that would have stayed down goes along.
+    pub(super) fn on_container_returned(&mut self, key: Key) {
+        let stays_down =
+            |slot: &Slot| matches!(slot.phase, Phase::Stopped(StopCause::Exited) | Phase::Crashed);
+        if self.slots.get(&key).is_some_and(stays_down) {
+            self.set_reason(key, None);
+            self.enter(key, Phase::Queued);
+        }
+    }
+
     pub(super) fn on_probe_passed(&mut self, key: Key, pid: u32) {
         let wall = self.wall;
         let Some(slot) = self.slots.get_mut(&key) else {

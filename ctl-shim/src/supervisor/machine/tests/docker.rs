@@ -131,6 +131,23 @@ fn a_container_s_patience_begins_when_it_does() {
 }
 
 #[test]
+fn a_service_follows_a_container_that_somebody_restarts() {
+    let mut world = with_container(service());
+    container_starts(&mut world, "db");
+    world.exit("db", 0);
+    assert_eq!(world.state("db"), "stopped");
+    let key = world.key("db");
+    world.input(Input::ContainerReturned { key });
+    assert_eq!(world.state("db"), "starting");
+    container_starts(&mut world, "db");
+    // A stop that was asked for is one.
+    world.stop("db");
+    world.exit("db", 0);
+    world.input(Input::ContainerReturned { key });
+    assert_eq!(world.state("db"), "stopped");
+}
+
+#[test]
 fn what_keeps_a_container_from_being_made_is_the_reason() {
     let mut world = with_container(service());
     world.machine.last_words = Some("no such image".to_owned());
