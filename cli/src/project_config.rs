@@ -95,7 +95,15 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
 /// # Errors
 /// All mistakes in one usage failure (2).
 pub fn validate(bytes: &[u8], name: &str) -> Result<Config, Failure> {
-    let loaded = config::load_bytes(bytes, &LoadOptions::default());
+    validate_for(bytes, name, &LoadOptions::default())
+}
+
+/// The same, for a box of which more is known.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_for(bytes: &[u8], name: &str, options: &LoadOptions) -> Result<Config, Failure> {
+    let loaded = config::load_bytes(bytes, options);
     match loaded.config {
         Some(config) => Ok(config),
         None => {

@@ -368,6 +368,19 @@ exit 2
 error: volumes mine (--volume) and theirs (~/.config/agentbox/config.yaml:3) are both mounted at /x
 hint: give --volume theirs:ANOTHER-PATH
 ");
+    let twice = [
+        "create",
+        "--no-wizard",
+        "--volume",
+        "mine:/x",
+        "--volume",
+        "mine:/y",
+    ];
+    insta::assert_snapshot!(home.run(&twice).all(), @r"
+exit 2
+error: volume mine is given twice, at /x and /y
+hint: give each path a volume of its own
+");
 }
 
 #[test]

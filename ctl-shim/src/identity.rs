@@ -20,6 +20,8 @@ pub struct Identity {
     pub env: Vec<(String, String)>,
     /// Whether the box has a Docker engine of its own, which the supervisor runs.
     pub docker: bool,
+    /// Where the volumes are that the user asked for.
+    pub volumes: Vec<String>,
     /// The host's time zone, an IANA name such as `Europe/Zurich`; used where the image knows it.
     pub timezone: Option<String>,
     /// The host's locale; used where the image has it, else `C.UTF-8`.

@@ -29,7 +29,7 @@ use crate::identity::Identity;
 use crate::process::reap::{self, Exit};
 use crate::process::users;
 use crate::protocol::seed::SEEDED;
-use crate::{leftovers, paths};
+use crate::{leftovers, paths, volumes};
 
 /// A daemon that lived for less has failed to start.
 const LIVED: Duration = Duration::from_secs(1);
@@ -92,8 +92,8 @@ pub fn run(arguments: &[OsString]) -> u8 {
     }
 }
 
-/// Lets a new box take its project, as the box user, and waits until it has. What a checkpoint brought and nobody wants
-/// goes first.
+/// Lets a new box take its project, as the box user, and waits until it has. Volumes become the user's before, and what
+/// a checkpoint brought and nobody wants goes.
 fn seed() -> Result<(), Failure> {
     let ours = |what: &str, error: &dyn std::error::Error| Failure::failed(format!("{what}: {error}"));
     let start = match fs::read_to_string(paths::SEEDING) {
@@ -107,6 +107,7 @@ fn seed() -> Result<(), Failure> {
                 .map_err(|error| ours("cannot understand the identity", &error))
         })?;
     let user = users::lookup(&identity.user, Path::new("/")).map_err(Failure::failed)?;
+    volumes::give(&identity.volumes, &user);
     if !start.is_empty() {
         leftovers::clear(&user.home);
     }

@@ -40,3 +40,5 @@ pub mod seed;
 pub mod session;
 #[cfg(feature = "supervisor")]
 pub mod supervisor;
+#[cfg(feature = "supervisor")]
+pub mod volumes;

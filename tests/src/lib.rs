@@ -15,6 +15,7 @@ pub mod comeback;
 pub mod engine;
 pub mod gate;
 pub mod images;
+pub mod inner_engine;
 pub mod own_engine;
 pub mod process;
 pub mod project;

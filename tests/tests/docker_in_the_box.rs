@@ -1,37 +1,12 @@
-//! Boxes with a Docker engine of their own, and services with `image` in them.
+//! Boxes with a Docker engine of their own.
 
 use std::time::Duration;
 
+use agentbox_tests::inner_engine::{create, project};
 use agentbox_tests::process::Output;
 use agentbox_tests::{Project, TestBox, engine, images, wait_for, wait_until};
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A project whose boxes load the busybox image into their engine, with these services beside.
-fn project(services: &str) -> Project {
-    let image = images::busybox();
-    let project = Project::new(&yaml(services));
-    project.file("image.tar", images::saved(&image));
-    project
-}
-
-/// `IMAGE` in `services` is the busybox image.
-fn yaml(services: &str) -> String {
-    format!("tasks:\n  load: {{command: docker load -i image.tar}}\nservices:\n{services}")
-        .replace("IMAGE", &images::busybox())
-}
-
-fn create<'project>(project: &'project Project, arguments: &[&str]) -> TestBox<'project> {
-    let mut all = vec!["--docker"];
-    all.extend(arguments);
-    project.create_from(&images::docker(), &all)
-}
-
-/// What the box's own engine says of a container; empty where it has none.
-fn inner(test_box: &TestBox<'_>, container: &str, format: &str) -> String {
-    let script = format!("docker container inspect -f '{format}' {container} 2>/dev/null || true");
-    test_box.docker_exec(&script).ok().stdout.trim().to_owned()
-}
 
 fn capabilities(test_box: &TestBox<'_>) -> u64 {
     let line = test_box.docker_exec("grep CapBnd /proc/1/status").ok().stdout;
@@ -148,110 +123,6 @@ const WEB: &str = "  web:
 ";
 
 #[test]
-fn a_service_with_an_image_is_a_service_like_any_other() {
-    let project = project(WEB);
-    let test_box = create(&project, &["--wait"]);
-    let (name, id) = (test_box.name().to_owned(), inner(&test_box, "web", "{{.Id}}"));
-    assert_ne!(id, "");
-    let answered = |what: &str| {
-        wait_for(what, MINUTE, || {
-            let output = test_box.exec("curl -s http://127.0.0.1:5432/hello");
-            if output.stdout == "hello\n" {
-                Ok(())
-            } else {
-                Err(output.to_string())
-            }
-        });
-    };
-    answered("the container's port");
-    wait_until("its output", MINUTE, || {
-        test_box.run("logs", &["web"]).ok().stdout.contains("got sesame")
-    });
-    let shown = test_box.processes_matching("sesame");
-    assert!(
-        shown.is_empty(),
-        "values of variables are in command lines: {shown:?}"
-    );
-
-    // Stopped is stopped, and the next start is of the same container.
-    test_box.run("stop", &["web"]).ok();
-    assert_eq!(
-        inner(&test_box, "web", "{{.State.Running}} {{.State.ExitCode}}"),
-        "false 0"
-    );
-    test_box.run("start", &["web"]).ok();
-    answered("the same container");
-    assert_eq!(inner(&test_box, "web", "{{.Id}}"), id);
-
-    // Its end is the unit's, with its exit code.
-    test_box.exec("docker kill web").ok();
-    test_box.wait_unit("web", "a restart", |unit| unit["restarts"] == 1);
-    let events = project.run(&["events", &name]).ok().stdout;
-    assert!(events.contains("exit code 137"), "{events}");
-    answered("the container after its end");
-
-    // A client that is killed leaves nothing behind.
-    let pid = test_box.pid("web");
-    test_box.docker_exec(&format!("kill -9 {pid}")).ok();
-    test_box.wait_unit("web", "another restart", |unit| unit["restarts"] == 2);
-    answered("the container after its client's end");
-    assert_eq!(test_box.exec("docker ps -q").ok().stdout.lines().count(), 1);
-
-    // A changed definition is a new container, the same one after that.
-    test_box
-        .exec("sed -i s/sesame/barley/ /workspace/agentbox.yaml")
-        .ok();
-    test_box.run("reload", &[]).ok();
-    test_box.run("wait", &[]).ok();
-    answered("the changed container");
-    assert_ne!(inner(&test_box, "web", "{{.Id}}"), id);
-    assert_eq!(test_box.exec("docker ps -aq").ok().stdout.lines().count(), 1);
-    let log = test_box.run("logs", &["web"]).ok().stdout;
-    assert!(log.contains("got barley"), "{log}");
-}
-
-#[test]
-fn stop_start_and_pause_keep_containers_and_their_data() {
-    let project = project(
-        "  data:
-    image: {name: IMAGE, args: [/bin/busybox, sh, -c, 'echo run >> /runs; trap \"exit 0\" TERM; /bin/busybox sleep 10000 & wait']}
-    needs: [load]
-",
-    );
-    let test_box = create(&project, &["--wait"]);
-    let runs = || {
-        wait_for("the container's file", MINUTE, || {
-            let output = test_box.exec("docker exec data /bin/busybox cat /runs");
-            if output.code == 0 {
-                Ok(output.stdout.lines().count())
-            } else {
-                Err(output.to_string())
-            }
-        })
-    };
-    assert_eq!(runs(), 1);
-    test_box.run("pause", &[]).ok();
-    test_box.run("unpause", &[]).ok();
-    assert_eq!(runs(), 1, "nothing restarts");
-    assert_eq!(test_box.unit("data")["restarts"], 0);
-    let stopped = test_box.run("stop", &[]).ok();
-    assert!(
-        stopped.elapsed < Duration::from_secs(9),
-        "everything ends when asked: {stopped}"
-    );
-    test_box.run("start", &["--wait"]).ok();
-    wait_until("the second run", MINUTE, || runs() == 2);
-    let log = project
-        .run(&["logs", test_box.name(), "--daemon", "docker"])
-        .ok()
-        .stdout;
-    assert!(
-        log.contains("Daemon shutdown complete"),
-        "dockerd was not ended in order: {log}"
-    );
-}
-
-#[test]
 fn crashes_of_daemons_leave_one_of_each() {
     let project = project(WEB);
     let test_box = create(&project, &["--wait"]);
@@ -260,7 +131,7 @@ fn crashes_of_daemons_leave_one_of_each() {
             let running = test_box.exec("docker ps --format '{{.Names}}'").stdout;
             let daemons = test_box.docker_exec("pgrep -xc dockerd").stdout;
             let shims = test_box.processes_matching("containerd-shim-runc-v2").len();
-            let clients = test_box.processes_matching("start -a web").len();
+            let clients = test_box.processes_matching("start -a ").len();
             let seen = format!("{running:?} {daemons:?} {shims} {clients}");
             if seen == "\"web\\n\" \"1\\n\" 1 1" {
                 Ok(())

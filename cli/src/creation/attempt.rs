@@ -18,7 +18,8 @@ use crate::image::{self, Variant};
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle::{self, ReadyLine};
 use crate::locale;
-use crate::plan::create::{self, Origin, Settings};
+use crate::plan::container::{self, Origin};
+use crate::plan::create::Settings;
 use crate::project::Project;
 use crate::project_config::{self, ValidFile};
 use crate::seed::{self, Owner, Seed, user};
@@ -76,7 +77,7 @@ impl Attempt<'_> {
             maker: self.maker.clone(),
             longest_stop: project_config::stop_time(&self.config.config).as_secs(),
         };
-        let mut spec = create::container(self.settings, &origin, self.name);
+        let mut spec = container::specify(self.settings, &origin, self.name);
         spec.temporary.extend(self.carried.secrets_mount());
         let step = self.context.ui.step(&format!("making box `{}`", self.name));
         let begun = Instant::now();
@@ -281,7 +282,7 @@ impl Attempt<'_> {
         carry::Ground {
             start: self.start_kind(),
             volumes: volumes
-                .chain(self.settings.docker.then(|| create::ENGINE_DATA.to_owned()))
+                .chain(self.settings.docker.then(|| container::ENGINE_DATA.to_owned()))
                 .collect(),
         }
     }
@@ -302,13 +303,6 @@ impl Attempt<'_> {
             start: self.start_kind(),
             identity: self.identity()?,
             config: self.config.bytes.clone(),
-            directories: self
-                .settings
-                .volumes
-                .iter()
-                .map(|(_, path)| path.clone())
-                .filter(|path| path.starts_with("/workspace/"))
-                .collect(),
         };
         let archive = seed
             .archive()
@@ -329,6 +323,12 @@ impl Attempt<'_> {
             user: self.image.user.clone(),
             env: self.settings.env.clone(),
             docker: self.settings.docker,
+            volumes: self
+                .settings
+                .volumes
+                .iter()
+                .map(|(_, path)| path.clone())
+                .collect(),
             timezone: locale::timezone(),
             lang: locale::lang(),
             url: Some(format!("http://{}.localhost", self.name)),

@@ -73,7 +73,7 @@ pub async fn create(
     carried: &carry::Plan,
     interrupt: &mut Interrupt,
 ) -> Result<Made, Stopped> {
-    create::check_units(settings, &order.config.config)?;
+    create::check_units(settings, &order.config)?;
     if settings.docker {
         context.ui.warning(
             "the box gets a Docker engine of its own, and with it rights that a hostile box can probably break out with",

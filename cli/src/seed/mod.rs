@@ -51,8 +51,6 @@ pub struct Seed {
     pub identity: Vec<u8>,
     /// Content of `agentbox.yaml`, exactly as it was validated.
     pub config: Option<Vec<u8>>,
-    /// Mount points below `/workspace`: an empty volume there would belong to root.
-    pub directories: Vec<String>,
 }
 
 impl Seed {
@@ -79,9 +77,6 @@ impl Seed {
         };
         archive.file(paths::SEEDING, start.as_bytes(), 0o600, root)?;
         archive.directory(paths::WORKSPACE, SHARED, self.owner)?;
-        for directory in &self.directories {
-            archive.directory(directory, SHARED, self.owner)?;
-        }
         if let Some(config) = &self.config {
             archive.file(paths::PUSHED, config, 0o600, root)?;
         }

@@ -132,13 +132,14 @@ fn capabilities(flags: &Flags) -> Vec<(String, String)> {
 
 fn volumes(flags: &Flags, layers: &Layers) -> Result<Vec<(String, String)>, Failure> {
     for (index, (name, path)) in flags.volumes.iter().enumerate() {
-        let same = flags.volumes[..index]
-            .iter()
-            .find(|(other, target)| other == name || target == path);
-        if same.is_some() {
+        let former = flags.volumes[..index].iter().find(|(other, _)| other == name);
+        if let Some((_, other)) = former {
             return Err(Failure::usage(format!(
-                "volume {name}:{path} is given twice in part"
-            )));
+                "volume {name} is given twice, at {} and {}",
+                one_line(other),
+                one_line(path)
+            ))
+            .hint("give each path a volume of its own"));
         }
     }
     let all = merged(&flags.volumes, layers, "box.volumes");

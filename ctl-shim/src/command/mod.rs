@@ -1,6 +1,7 @@
 //! The command line of `agentbox-ctl`: the words of `agentbox`, for use inside the box.
 
 mod connect;
+mod container;
 mod daemon;
 mod look;
 mod offline;
@@ -95,6 +96,9 @@ enum Command {
     /// Bridge stdin and stdout to the supervisor's socket
     #[command(hide = true)]
     Connect,
+    /// Run the container of a service with `image`
+    #[command(hide = true)]
+    Container(container::ContainerArguments),
     /// Run a command for a client outside of the box; its input is framed
     #[command(hide = true)]
     Session(session::SessionArguments),
@@ -163,6 +167,7 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
         Command::Seed(arguments) => daemon::seed(&arguments, context).map(|()| 0),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
+        Command::Container(arguments) => Ok(container::container(&arguments, context)),
         Command::Session(arguments) => Ok(session::session(arguments)),
         Command::Work(arguments) => work::work(&arguments, context),
     }

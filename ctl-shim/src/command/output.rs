@@ -55,8 +55,9 @@ impl Output {
         }
     }
 
+    /// What is wrong, also for those who want to hear little.
     #[expect(clippy::unused_self, reason = "a method beside its siblings")]
-    fn complain(&self, text: &str) {
+    pub(super) fn complain(&self, text: &str) {
         // There is nobody left to tell when stderr is gone.
         let _ = io::stderr().write_all(text.as_bytes());
     }

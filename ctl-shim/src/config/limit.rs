@@ -17,6 +17,8 @@ pub const LONGEST_VOLUME_NAME: usize = 64;
 pub const PIDS: RangeInclusive<i64> = LEAST_PIDS..=MOST_PIDS;
 /// Numbers of checkpoints that may lie upon each other: an engine takes some 120 layers, and images bring their own.
 pub const DEPTH: RangeInclusive<i64> = 0..=50;
+/// File systems that the kernel makes; with a volume in one of them no container starts, or the box has none.
+const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
 /// Numbers of CPUs.
 pub const CPUS: RangeInclusive<f64> = 0.01..=8192.0;
 
@@ -142,21 +144,26 @@ pub fn volume_name(name: &str) -> Result<(), String> {
 pub fn volume_path(path: &str) -> Result<String, String> {
     let path =
         clean_path(path).ok_or_else(|| format!("`{path}` is not an absolute path without . and .."))?;
+    if let Some(kernels) = KERNELS.iter().find(|own| is_in(&path, own)) {
+        return Err(format!(
+            "a volume at {path} would cover {kernels}, which the kernel fills"
+        ));
+    }
     match covered(&path) {
         Some(covered) => Err(format!("a volume at {path} would cover {covered}")),
         None => Ok(path),
     }
 }
 
+/// Whether a path is a directory or lies below it.
+fn is_in(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The path of the box's own that a mount at `path` would cover, if any.
 pub fn covered(path: &str) -> Option<&'static str> {
-    let inside = |outer: &str, inner: &str| {
-        inner == outer
-            || outer == "/"
-            || inner
-                .strip_prefix(outer)
-                .is_some_and(|rest| rest.starts_with('/'))
-    };
+    let inside = |outer: &str, inner: &str| outer == "/" || is_in(inner, outer);
     [paths::WORKSPACE, paths::STATE, paths::BINARY, paths::LOGS]
         .into_iter()
         .find(|own| inside(path, own))
@@ -260,6 +267,7 @@ mod tests {
             volume("m:/workspace/node_modules"),
             Ok(("m".into(), "/workspace/node_modules".into()))
         );
+        assert!(volume("d:/devices").is_ok());
         for wrong in [
             "/host:/x",
             "./x:/x",
@@ -274,6 +282,10 @@ mod tests {
             "x:/var",
             "x:/var/lib/agentbox/private",
             "x:/usr/local/bin",
+            "x:/proc",
+            "x:/proc/x",
+            "x:/sys/",
+            "x:/dev/shm",
         ] {
             assert!(volume(wrong).is_err(), "{wrong}");
         }

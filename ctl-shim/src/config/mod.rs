@@ -17,6 +17,7 @@ pub mod limit;
 mod lines;
 pub mod model;
 mod pattern;
+mod published_port;
 mod render;
 pub mod schema;
 pub mod settings;
@@ -49,12 +50,15 @@ pub const SIZE_LIMIT: usize = 4 << 20;
 pub struct LoadOptions {
     /// Where the box has the project, absolute. `env_file` must stay below it.
     pub workspace: String,
+    /// Whether the box can run containers, as far as is known; services that are some are mistakes in one that cannot.
+    pub containers: bool,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             workspace: crate::paths::WORKSPACE.to_owned(),
+            containers: true,
         }
     }
 }
@@ -91,7 +95,7 @@ impl Loaded {
 /// Reads the text of an `agentbox.yaml`. Empty text is an empty configuration.
 pub fn load(source: &str, options: &LoadOptions) -> Loaded {
     let (config, diagnostics) = read(source, |document, diagnostics| {
-        walk::walk(document, &options.workspace, diagnostics)
+        walk::walk(document, options, diagnostics)
     });
     Loaded { config, diagnostics }
 }

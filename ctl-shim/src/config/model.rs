@@ -97,12 +97,12 @@ pub struct ImageLaunch {
 }
 
 impl ImageLaunch {
-    /// Name of the container of a service: the service's own, made to fit where Docker is stricter.
-    pub fn container_of(&self, service: &str) -> String {
+    /// The container's name: the unit's own is made to fit where Docker is stricter.
+    pub fn container_name(&self, unit: &str) -> String {
         match &self.container_name {
             Some(name) => name.clone(),
-            None if service.len() > 1 && !service.starts_with(['-', '_']) => service.to_owned(),
-            None => ["unit", service].join("-"),
+            None if unit.len() > 1 && !unit.starts_with(['-', '_']) => unit.to_owned(),
+            None => ["unit", unit].join("-"),
         }
     }
 }

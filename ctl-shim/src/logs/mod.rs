@@ -12,6 +12,8 @@
 
 mod cursor;
 mod files;
+#[cfg(feature = "supervisor")]
+mod last_line;
 mod marker;
 #[cfg(feature = "supervisor")]
 pub mod pump;
@@ -19,6 +21,8 @@ pub mod reader;
 mod times;
 pub mod writer;
 
+#[cfg(feature = "supervisor")]
+pub use last_line::last_line;
 pub use marker::Marker;
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ enum Mark<'a> {
         leader_replaced: bool,
     },
     Lives(&'a [Life]),
+    ControlGroup(&'a str),
 }
 
 impl<'a> Mark<'a> {
@@ -116,6 +117,8 @@ impl<'a> Mark<'a> {
             Self::Lives(lives) => process
                 .tag
                 .is_some_and(|tag| lives.iter().any(|life| life.owns(tag))),
+            Self::ControlGroup(id) => std::fs::read_to_string(format!("/proc/{}/cgroup", process.pid))
+                .is_ok_and(|groups| groups.contains(id)),
         }
     }
 
@@ -275,6 +278,14 @@ pub fn sweep(former: &[Life], budget: Duration) -> io::Result<Killed> {
         return Ok(Killed::default());
     }
     kill_until_gone(&Mark::Lives(former), budget)
+}
+
+/// Kills every process in control groups that have `id` in their name, and waits until none is left, at most for `budget`.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn kill_control_group(id: &str, budget: Duration) -> io::Result<Killed> {
+    kill_until_gone(&Mark::ControlGroup(id), budget)
 }
 
 fn kill_until_gone(mark: &Mark<'_>, budget: Duration) -> io::Result<Killed> {

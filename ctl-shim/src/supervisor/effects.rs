@@ -64,6 +64,10 @@ impl Engine {
             return;
         };
         let Some(pid) = slot.pid() else { return };
+        let is_container = matches!(slot.unit.launch, Launch::Image(_));
+        if is_container {
+            self.launcher.await_container(key, pid, &self.messages);
+        }
         let Some(probe) = slot.unit.service().and_then(|service| service.ready_when.clone()) else {
             return;
         };
@@ -72,7 +76,6 @@ impl Engine {
             return;
         }
         let messages = self.messages.clone();
-        let is_container = matches!(slot.unit.launch, Launch::Image(_));
         if probe.check == Check::Docker {
             return await_answer(pid, move || {
                 drop(messages.send(Message::ProbePassed { key, pid }))

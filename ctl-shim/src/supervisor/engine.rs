@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::clock::{Clock, SHORT_SLEEP};
-use super::docker::{is_daemon, last_words};
+use super::docker::is_daemon;
 use super::forward::Forwarder;
 use super::launch::Launcher;
 use super::machine::{Decision, Effect, Input, Key, Machine, Phase};
@@ -20,7 +20,9 @@ use super::record::Recorder;
 use super::requests::Open;
 use super::shared::{Command, Shared};
 use super::{Options, settings};
+use crate::config::model::Launch;
 use crate::failure::Failure;
+use crate::logs::last_line;
 use crate::time::Timestamp;
 
 /// How often a tree that is being ended is looked at, where no exit brings the news.
@@ -32,6 +34,18 @@ const TURN: Duration = Duration::from_millis(2);
 /// What tasks of the supervisor tell the engine.
 #[derive(Debug)]
 pub(super) enum Message {
+    /// A container has started.
+    ContainerStarted {
+        /// The unit.
+        key: Key,
+        /// The run.
+        pid: u32,
+    },
+    /// A container runs again that had ended.
+    ContainerReturned {
+        /// The unit.
+        key: Key,
+    },
     /// A probe passed.
     ProbePassed {
         /// The unit.
@@ -161,6 +175,12 @@ impl Engine {
             }
             match wake {
                 Wake::Command(command) => self.command(command),
+                Wake::Message(Message::ContainerStarted { key, pid }) => {
+                    self.input(Input::ContainerStarted { key, pid })
+                }
+                Wake::Message(Message::ContainerReturned { key }) => {
+                    self.input(Input::ContainerReturned { key });
+                }
                 Wake::Message(Message::ProbePassed { key, pid }) => {
                     self.input(Input::ProbePassed { key, pid })
                 }
@@ -242,14 +262,8 @@ impl Engine {
             };
             // What the leader wrote is in the pipe by now.
             self.launcher.drain(key);
-            self.launcher.note_exit(key, outcome);
-            if self
-                .machine
-                .slot(key)
-                .is_some_and(|slot| is_daemon(&slot.unit.name))
-            {
-                self.machine.last_words = last_words(&self.options.log_directory);
-            }
+            self.launcher.note_exit(key, outcome, &self.messages);
+            self.machine.last_words = self.last_words(key);
             let task = self.machine.slot(key).is_some_and(|slot| !slot.unit.is_service());
             let ending = self
                 .machine
@@ -265,6 +279,14 @@ impl Engine {
             });
         }
         self.look_at_ending_trees();
+    }
+
+    /// What there is to say about the end of dockerd, or of what was to make a container.
+    fn last_words(&self, key: Key) -> Option<String> {
+        let slot = self.machine.slot(key)?;
+        let speaks = is_daemon(&slot.unit.name) || matches!(slot.unit.launch, Launch::Image(_));
+        let words = speaks.then(|| last_line(&self.options.log_directory, &slot.unit.name));
+        words.flatten()
     }
 
     fn look_at_ending_trees(&mut self) {

@@ -13,7 +13,7 @@
 
 mod answer;
 mod clock;
-mod docker;
+pub(crate) mod docker;
 mod effects;
 mod engine;
 mod forward;

@@ -30,6 +30,7 @@ pub(super) fn read(options: &super::Options) -> Read {
     };
     let load = LoadOptions {
         workspace: options.workspace.to_string_lossy().into_owned(),
+        ..LoadOptions::default()
     };
     let loaded = config::load_bytes(&bytes, &load);
     let name = path

@@ -325,30 +325,6 @@ error: agentbox.yaml:3:23: service "admin" has expose, and so has service "web"
 }
 
 #[test]
-fn a_container_is_one_service_s() {
-    insta::assert_snapshot!(errors(r#"
-services:
-  db: {image: {name: a}}
-  other: {image: {name: b, container_name: db}}
-  third: {image: {name: c, container_name: db}}
-  fine: {image: {name: d, container_name: other}}
-"#), @r#"
-error: agentbox.yaml:2:8: the container of service "db" is called "db", and so is that of service "other", at line 3, column 44
-  2 |   db: {image: {name: a}}
-    |        ^^^^^
-  hint: give each service a container_name of its own
-error: agentbox.yaml:3:44: the container of service "other" is called "db", and so is that of service "db", at line 2, column 8
-  3 |   other: {image: {name: b, container_name: db}}
-    |                                            ^^
-  hint: give each service a container_name of its own
-error: agentbox.yaml:4:44: the container of service "third" is called "db", and so is that of service "db", at line 2, column 8
-  4 |   third: {image: {name: c, container_name: db}}
-    |                                            ^^
-  hint: give each service a container_name of its own
-"#);
-}
-
-#[test]
 fn delays_do_not_shrink() {
     insta::assert_snapshot!(errors(r#"
 services:
@@ -369,23 +345,6 @@ error: agentbox.yaml:5:41: initial_ms in backoff of service "d" must be a whole 
   5 |   d: {command: x, backoff: {initial_ms: yes, max_ms: 400}}
     |                                         ^^^
   hint: write a whole number in digits
-"#);
-}
-
-#[test]
-fn what_a_container_has_of_its_own() {
-    insta::assert_snapshot!(errors(r#"
-services:
-  a: {image: {name: y}, cwd: web, user: root}
-"#), @r#"
-error: agentbox.yaml:2:25: cwd has no effect with image in service "a"
-  2 |   a: {image: {name: y}, cwd: web, user: root}
-    |                         ^^^
-  hint: the container has what its image says: remove it
-error: agentbox.yaml:2:35: user has no effect with image in service "a"
-  2 |   a: {image: {name: y}, cwd: web, user: root}
-    |                                   ^^^^
-  hint: the container has what its image says: remove it
 "#);
 }
 

@@ -1,5 +1,6 @@
 //! Whole files, read as a user's would be.
 
+mod containers;
 mod errors;
 mod good;
 mod hostile;

@@ -1,5 +1,6 @@
 //! The file's own keys.
 
+use super::super::LoadOptions;
 use super::super::diagnostic::Diagnostic;
 use super::super::keys;
 use super::super::model::Config;
@@ -10,10 +11,10 @@ use super::unit::Draft;
 /// Reads a whole document. The configuration is complete when no problem was noted here or before.
 pub(in crate::config) fn walk(
     document: &Document<'_>,
-    workspace: &str,
+    options: &LoadOptions,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Config> {
-    let mut walker = Walker::new(document, workspace);
+    let mut walker = Walker::new(document, options);
     let config = walker.file();
     problems.append(&mut walker.problems);
     config.filter(|_| problems.is_empty())

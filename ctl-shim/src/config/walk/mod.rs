@@ -11,6 +11,7 @@
 //! A caller goes on in any case; only at the very end do the notes decide whether there is a configuration.
 
 mod carry;
+mod container;
 mod environment;
 mod file;
 mod launch;
@@ -25,6 +26,7 @@ mod value;
 use std::collections::HashSet;
 use std::fmt;
 
+use super::LoadOptions;
 use super::diagnostic::Diagnostic;
 use super::keys::Key;
 use super::suggest;
@@ -51,6 +53,8 @@ struct Walker<'d, 's> {
     document: &'d Document<'s>,
     /// Where the box has the project: an absolute path.
     workspace: &'d str,
+    /// Whether it can run containers.
+    containers: bool,
     problems: Vec<Diagnostic>,
     suggestion_budget: usize,
     /// Patterns that compile; a file often has the same one many times.
@@ -101,10 +105,11 @@ impl fmt::Display for Part<'_> {
 }
 
 impl<'d, 's> Walker<'d, 's> {
-    fn new(document: &'d Document<'s>, workspace: &'d str) -> Self {
+    fn new(document: &'d Document<'s>, options: &'d LoadOptions) -> Self {
         Self {
             document,
-            workspace,
+            workspace: &options.workspace,
+            containers: options.containers,
             problems: Vec::new(),
             suggestion_budget: SUGGESTION_BUDGET,
             good_patterns: HashSet::new(),

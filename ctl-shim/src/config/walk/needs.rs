@@ -1,6 +1,6 @@
-//! What units say of each other: `needs`, names given twice, two web services, two services for a container.
+//! What units say of each other: `needs`, names given twice, two web services.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::super::suggest;
 use super::super::text::Quoted;
@@ -56,7 +56,7 @@ impl<'d, 's> Walker<'d, 's> {
         }
         self.check_cycles(drafts, resolved);
         self.check_exposed(drafts, &names);
-        self.check_containers(drafts, &names);
+        self.check_containers(drafts);
     }
 
     /// Units by name; the first of several.
@@ -138,42 +138,6 @@ impl<'d, 's> Walker<'d, 's> {
                 ),
             }
         }
-    }
-
-    /// A container is one service's: another would replace it with its own.
-    fn check_containers(&mut self, drafts: &[Draft<'d>], names: &HashMap<&'d str, usize>) {
-        let mut owners: HashMap<&str, (&Draft<'d>, Place)> = HashMap::new();
-        let mut told = HashSet::new();
-        for (index, draft) in drafts.iter().enumerate() {
-            let Some((name, place)) = &draft.container else {
-                continue;
-            };
-            if names.get(draft.subject.name) != Some(&index) {
-                continue;
-            }
-            let Some(&(first, first_place)) = owners.get(name.as_str()) else {
-                owners.insert(name, (draft, *place));
-                continue;
-            };
-            if told.insert(name) {
-                self.shared_container(name, (first, first_place), (draft, *place));
-            }
-            self.shared_container(name, (draft, *place), (first, first_place));
-        }
-    }
-
-    fn shared_container(&mut self, name: &str, one: (&Draft<'d>, Place), other: (&Draft<'d>, Place)) {
-        let Place { line, column, .. } = other.1;
-        self.problem_with_hint(
-            one.1,
-            format!(
-                "the container of {} is called {}, and so is that of {}, at line {line}, column {column}",
-                one.0.subject,
-                Quoted(name),
-                other.0.subject
-            ),
-            "give each service a container_name of its own",
-        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::LoadOptions;
 use super::super::diagnostic::Diagnostic;
 use super::super::limit;
 use super::super::settings::{self, Entry, SettingKey, SettingKind};
@@ -19,7 +20,8 @@ pub(in crate::config) fn walk_settings(
     document: &Document<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Vec<Entry>> {
-    let mut walker = Walker::new(document, "/");
+    let options = LoadOptions::default();
+    let mut walker = Walker::new(document, &options);
     let entries = match document.root().filter(|root| !root.is_null()) {
         Some(root) => walker.settings(root, &"the file"),
         None => Vec::new(),

@@ -45,8 +45,6 @@ pub(super) struct Draft<'d> {
     pub(super) needs: Vec<(&'d str, Place)>,
     /// Where `expose` stands.
     pub(super) exposed_at: Option<Place>,
-    /// The name of its container, and where that stands, or what makes it have one.
-    pub(super) container: Option<(String, Place)>,
     /// The unit, without its needs; `None` when something that it must have could not be read.
     pub(super) unit: Option<Unit>,
 }
@@ -63,7 +61,6 @@ impl<'d, 's> Walker<'d, 's> {
             place: pair.key_place,
             needs: Vec::new(),
             exposed_at: None,
-            container: None,
             unit: None,
         };
         if pair.value.is_null() {
@@ -93,11 +90,7 @@ impl<'d, 's> Walker<'d, 's> {
                     let read = if key == "command" {
                         self.command(&field)
                     } else {
-                        self.image(pair.value, &subject).map(|(image, named_at)| {
-                            let name = image.container_of(subject.name);
-                            draft.container = Some((name, named_at.unwrap_or(pair.key_place)));
-                            Launch::Image(image)
-                        })
+                        self.image(pair.value, &subject)
                     };
                     match launched_by {
                         Some(other) if other != key => self.problem_with_hint(

@@ -2,52 +2,94 @@
 //!
 //! The service's process is the `docker` client; the container is dockerd's. So a stop is asked of dockerd, with the
 //! container's own stop signal, and the service has ended only when dockerd says that the container has: a client that
-//! is killed leaves it running.
+//! is killed leaves it running. It is known by its id, which the [client](super::client) leaves in a file before it
+//! starts it: a name can be given to another one meanwhile.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use nix::libc::SIGTERM;
 
-use super::api;
+use super::client::VARIABLE;
+use super::{ATTEMPT, PAUSE, api};
 use crate::config::model::{ImageLaunch, Unit};
+use crate::paths;
+use crate::process::environment::Environment;
 use crate::process::tree::{self, UnitHandle};
 use crate::supervisor::launch::aside;
 use crate::supervisor::run_once::digest;
 
-const SCRIPT: &str = include_str!("container.sh");
-
 /// Time beyond a container's own that dockerd has for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Time in which `docker restart` has started a container again that it has stopped.
+const RETURN: Duration = Duration::from_secs(1);
 
 /// A container while its client runs, and until it is known to have ended.
 #[derive(Debug, Clone)]
 pub(in crate::supervisor) struct Container {
-    name: String,
+    /// The file with its id, there from the moment that it may run.
+    note: PathBuf,
     state: Arc<AtomicU8>,
 }
 
 /// It may run.
 const OPEN: u8 = 0;
-/// Dockerd has been asked to stop it.
+/// It is being stopped.
 const STOPPING: u8 = 1;
 /// It does not run.
 const ENDED: u8 = 2;
 
 impl Container {
     /// The container of a service whose client is about to start.
-    pub(in crate::supervisor) fn of(unit: &Unit, image: &ImageLaunch) -> Self {
+    pub(in crate::supervisor) fn of(unit: &Unit, private: &Path) -> Self {
+        let note = note(unit, private);
+        // Left by a former client.
+        let _ = fs::remove_file(&note);
         Self {
-            name: image.container_of(&unit.name),
+            note,
             state: Arc::new(AtomicU8::new(OPEN)),
         }
+    }
+
+    /// Its id, where there is one that may run.
+    fn id(&self) -> Option<String> {
+        fs::read_to_string(&self.note).ok()
+    }
+
+    /// Says when it runs, as long as its client, process `pid`, has not ended.
+    pub(in crate::supervisor) fn await_start(&self, pid: u32, passed: impl FnOnce() + Send + 'static) {
+        let (this, client) = (self.clone(), PathBuf::from(format!("/proc/{pid}")));
+        // Without a thread it counts as not running.
+        let _ = aside(Box::new(move || {
+            while client.exists() {
+                if this.id().is_some_and(|id| api::is_running(&id, ATTEMPT)) {
+                    return passed();
+                }
+                thread::sleep(PAUSE);
+            }
+        }));
     }
 
     /// The client has ended by itself, as it does once the container has.
     pub(in crate::supervisor) fn note_end(&self) {
         self.state.store(ENDED, Ordering::Relaxed);
+    }
+
+    /// Says so if it runs again shortly after its end: somebody has restarted it past us.
+    pub(in crate::supervisor) fn await_return(&self, returned: impl FnOnce() + Send + 'static) {
+        let Some(id) = self.id() else { return };
+        // Without a thread it counts as gone.
+        let _ = aside(Box::new(move || {
+            thread::sleep(RETURN);
+            if api::is_running(&id, ATTEMPT) {
+                returned();
+            }
+        }));
     }
 
     /// Whether it has ended. Asks dockerd to see to it, where that is not known: the next call may know more.
@@ -64,19 +106,31 @@ impl Container {
         if self.state.load(Ordering::Relaxed) != OPEN {
             return;
         }
+        let Some(id) = self.id() else {
+            match client {
+                // One that cannot be signalled is killed when its time is over.
+                Some(client) => drop(tree::signal_tree(&client, SIGTERM)),
+                None => self.note_end(),
+            }
+            return;
+        };
         self.state.store(STOPPING, Ordering::Relaxed);
         let state = Arc::clone(&self.state);
-        let request = format!("POST /containers/{}/stop?t={}", self.name, grace.as_secs());
         let asking = aside(Box::new(move || {
-            let status = api::status(&request, grace + PATIENCE);
-            let next = match client {
-                Some(client) if status != Some(204) => {
-                    // One that cannot be signalled is killed when its time is over.
+            // Whole seconds are all that dockerd takes; who gives it less kills it in time.
+            let seconds = grace.as_millis().div_ceil(1000);
+            let request = format!("POST /containers/{id}/stop?t={seconds}");
+            let next = match (api::status(&request, grace + PATIENCE), client) {
+                (Some(304 | 404), Some(client)) => {
                     let _ = tree::signal_tree(&client, SIGTERM);
                     OPEN
                 }
-                // No answer: dockerd is gone or hangs, and a stop must end.
-                _ => ENDED,
+                (Some(204 | 304 | 404), _) => ENDED,
+                // Dockerd is gone, hangs, or cannot do it.
+                _ => {
+                    let _ = tree::kill_control_group(&id, PATIENCE);
+                    ENDED
+                }
             };
             state.store(next, Ordering::Relaxed);
         }));
@@ -85,18 +139,37 @@ impl Container {
             self.state.store(OPEN, Ordering::Relaxed);
         }
     }
+
+    /// Ends it without asking anybody. Dockerd finds out.
+    pub(in crate::supervisor) fn kill(&self) {
+        if self.state.load(Ordering::Relaxed) != ENDED
+            && let Some(id) = self.id()
+        {
+            // Without a thread, dockerd does it at the end of the second.
+            let _ = aside(Box::new(move || drop(tree::kill_control_group(&id, PATIENCE))));
+        }
+    }
 }
 
-/// What is run for it. `variables` are the service's own; their values are in the client's environment, where `-e NAME`
-/// finds them, and in no command line.
+/// Where the id of the unit's container lies.
+fn note(unit: &Unit, private: &Path) -> PathBuf {
+    private.join([&unit.name, ".container"].concat())
+}
+
+/// What is run for it: see [`super::client`]. `variables` are the service's own; their values are in no command line.
 pub(in crate::supervisor) fn argv(
     unit: &Unit,
     image: &ImageLaunch,
     variables: &[(String, String)],
+    private: &Path,
 ) -> Vec<OsString> {
-    let definition = digest(format!("{image:?}{variables:?}").as_bytes());
-    let mut argv: Vec<String> = ["sh", "-c", SCRIPT, "container"].map(str::to_owned).into();
-    argv.extend([image.container_of(&unit.name), definition, image.name.clone()]);
+    let mut argv: Vec<String> = vec![paths::BINARY.to_owned(), "container".to_owned()];
+    argv.extend([
+        image.container_name(&unit.name),
+        digest(format!("{image:?}{variables:?}").as_bytes()),
+        image.name.clone(),
+        note(unit, private).to_string_lossy().into_owned(),
+    ]);
     if let Some(service) = unit.service().filter(|service| service.stop_signal != SIGTERM) {
         // Otherwise the image's own counts.
         argv.push(format!("--stop-signal={}", service.stop_signal));
@@ -105,13 +178,16 @@ pub(in crate::supervisor) fn argv(
         argv.push("-p".to_owned());
         argv.push(published(port));
     }
-    for (variable, _) in variables {
-        argv.push("-e".to_owned());
-        argv.push(variable.clone());
-    }
     argv.push(image.name.clone());
     argv.extend(image.args.iter().cloned());
     argv.into_iter().map(OsString::from).collect()
+}
+
+/// Adds the container's variables to the environment of its client, which has others of these names.
+pub(in crate::supervisor) fn add_variables(environment: &mut Environment, variables: &[(String, String)]) {
+    for (name, value) in variables {
+        environment.set([VARIABLE, name].concat(), value);
+    }
 }
 
 /// A port alone is published under its own number.
@@ -136,15 +212,15 @@ mod tests {
         let crate::config::model::Launch::Image(image) = &unit.launch else {
             panic!("an image")
         };
-        let all = argv(unit, image, variables);
+        let all = argv(unit, image, variables, Path::new("/private"));
         all.into_iter()
-            .skip(4)
+            .skip(2)
             .map(|word| word.into_string().unwrap())
             .collect()
     }
 
     #[test]
-    fn ports_variables_and_arguments_become_those_of_the_container() {
+    fn ports_and_arguments_become_those_of_the_container() {
         let db = unit(
             "services: {db: {image: {name: 'pg:1', ports: ['5432', '53/udp', '127.0.0.1:80:8080'], args: [-c, a b]}, stop_signal: SIGINT}}",
         );
@@ -155,6 +231,7 @@ mod tests {
         assert_eq!(
             words[3..],
             [
+                "/private/db.container",
                 "--stop-signal=2",
                 "-p",
                 "5432:5432",
@@ -162,8 +239,6 @@ mod tests {
                 "53:53/udp",
                 "-p",
                 "127.0.0.1:80:8080",
-                "-e",
-                "PASSWORD",
                 "pg:1",
                 "-c",
                 "a b"

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 
-use super::api;
+use super::{ATTEMPT, PAUSE, api};
 use crate::config::Config;
 use crate::config::model::{
     Backoff, Check, Launch, OnTimeout, Probe, RestartPolicy, Service, Unit, UnitKind,
@@ -24,14 +24,10 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Where control groups are mounted.
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
-/// File name of its log.
-const LOG_NAME: &str = "docker.daemon.log";
+/// What a running dockerd has of its containers, its networks and containerd.
+const RUNNING: &str = "/var/run/docker";
 /// How often the box's control group is tried to be shared out before that is given up.
 const DELEGATIONS: u32 = 10;
-/// Time that an answer may take.
-const ATTEMPT: Duration = Duration::from_secs(5);
-/// Time between two attempts. Dockerd takes half a second to come up.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether this is the name of dockerd's unit.
 pub(in crate::supervisor) fn is_daemon(name: &str) -> bool {
@@ -94,11 +90,27 @@ pub(in crate::supervisor) fn prepare() -> Result<(), String> {
             }
         }
     }
+    fresh(RUNNING).map_err(|error| cannot(&format!("mount a file system at {RUNNING}"), &error))?;
     // Left by one that was killed; another process may have the number by now.
-    for path in ["/var/run/docker.pid", "/var/run/docker/containerd/containerd.pid"] {
-        let _ = fs::remove_file(path);
-    }
+    let _ = fs::remove_file("/var/run/docker.pid");
     Ok(())
+}
+
+/// Puts an empty file system in memory at `path`, in place of the former one. Elsewhere a reboot clears what runtimes keep
+/// of what runs, and they count on it: what is left of a container keeps it from being started for ever.
+fn fresh(path: &str) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    let path = CString::new(path)?;
+    // SAFETY: the path outlives the call.
+    #[expect(unsafe_code, reason = "nix's wrapper is four times the size")]
+    // What is mounted below goes along; and on a box that has never had one, there is none.
+    while unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW) } == 0 {}
+    const FLAGS: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
+    let (kind, options) = (c"tmpfs".as_ptr(), c"mode=700".as_ptr());
+    // SAFETY: all pointers are to strings that outlive the call.
+    #[expect(unsafe_code, reason = "nix's wrapper is four times the size")]
+    let result = unsafe { libc::mount(kind, path.as_ptr(), kind, FLAGS, options.cast()) };
+    Errno::result(result).map(drop).map_err(io::Error::from)
 }
 
 /// Takes "read-only" from a mount. Its other flags stay, which Docker gives all alike.
@@ -159,14 +171,6 @@ pub(in crate::supervisor) fn await_answer(pid: u32, passed: impl FnOnce() + Send
     }));
 }
 
-/// The last line that dockerd wrote: where it fails, it says why there.
-pub(in crate::supervisor) fn last_words(log_directory: &Path) -> Option<String> {
-    // Rotated before it gets large, and read only when dockerd has failed.
-    let log = fs::read(log_directory.join(LOG_NAME)).ok()?;
-    let line = log.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
-    Some(String::from_utf8_lossy(line).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,17 +212,5 @@ mod tests {
         add_to(&mut config, 1000);
         let needs: Vec<_> = config.units.iter().map(|unit| unit.needs.join(" ")).collect();
         assert_eq!(needs, ["docker.daemon", "a docker.daemon", ""]);
-    }
-
-    #[test]
-    fn the_last_line_is_what_it_said_last() {
-        let directory = tempfile::tempdir().unwrap();
-        assert_eq!(last_words(directory.path()), None);
-        let text = format!("{}\nfailed to start daemon: no iptables\n", "x".repeat(3000));
-        fs::write(directory.path().join("docker.daemon.log"), text).unwrap();
-        assert_eq!(
-            last_words(directory.path()).as_deref(),
-            Some("failed to start daemon: no iptables")
-        );
     }
 }

@@ -67,6 +67,18 @@ pub enum Input {
         /// The unit.
         key: Key,
     },
+    /// The container of the run with this pid has started.
+    ContainerStarted {
+        /// The unit.
+        key: Key,
+        /// Pid of its client.
+        pid: u32,
+    },
+    /// The unit's container runs again after its end, and we have not started it.
+    ContainerReturned {
+        /// The unit.
+        key: Key,
+    },
     /// A probe passed, for the run with this pid.
     ProbePassed {
         /// The unit.
@@ -104,7 +116,7 @@ pub enum Effect {
     Signal(Key),
     /// SIGKILL what is left of the tree.
     Kill(Key),
-    /// Begin probing the unit.
+    /// Begin probing the unit, and watch for its container.
     Probe(Key),
     /// Stop probing it.
     EndProbe(Key),
@@ -138,7 +150,7 @@ pub struct Machine {
     sequence: u64,
     shutting_down: bool,
     announced: bool,
-    /// What dockerd said last, when it ended; becomes part of the reason.
+    /// What dockerd, or what makes a container, said last when it ended; becomes part of the reason.
     pub(super) last_words: Option<String>,
     effects: VecDeque<Effect>,
     wall: Timestamp,
@@ -200,6 +212,8 @@ impl Machine {
                 leftovers,
             } => self.on_exited(key, pid, outcome, leftovers, now),
             Input::TreeGone { key } => self.on_tree_gone(key, now),
+            Input::ContainerStarted { key, pid } => self.on_container_started(key, pid, now),
+            Input::ContainerReturned { key } => self.on_container_returned(key),
             Input::ProbePassed { key, pid } => self.on_probe_passed(key, pid),
             Input::Tick => self.on_tick(now),
             Input::Shutdown => self.shutting_down = true,
@@ -352,7 +366,7 @@ fn probes(phase: &Phase) -> bool {
     matches!(
         phase,
         Phase::Alive(Run {
-            health: Health::Probing { .. } | Health::Unhealthy,
+            health: Health::Preparing | Health::Probing { .. } | Health::Unhealthy,
             ..
         })
     )

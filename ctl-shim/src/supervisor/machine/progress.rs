@@ -230,13 +230,39 @@ impl Machine {
         }
     }
 
+    /// From now on a service with `image` is what one with a command is from its spawn on.
+    pub(super) fn on_container_started(&mut self, key: Key, pid: u32, now: Active) {
+        let Some(slot) = self.slots.get(&key) else {
+            return;
+        };
+        if matches!(&slot.phase, Phase::Alive(run) if run.pid == pid && run.health == Health::Preparing) {
+            let health = slot.running_health(now);
+            let since = now;
+            self.enter(key, Phase::Alive(Run { pid, since, health }));
+        }
+    }
+
+    /// Somebody has restarted the container: a service that would have stayed down goes along.
+    pub(super) fn on_container_returned(&mut self, key: Key) {
+        let stays_down =
+            |slot: &Slot| matches!(slot.phase, Phase::Stopped(StopCause::Exited) | Phase::Crashed);
+        if self.slots.get(&key).is_some_and(stays_down) {
+            self.set_reason(key, None);
+            self.enter(key, Phase::Queued);
+        }
+    }
+
     pub(super) fn on_probe_passed(&mut self, key: Key, pid: u32) {
         let wall = self.wall;
         let Some(slot) = self.slots.get_mut(&key) else {
             return;
         };
         let Phase::Alive(run) = &slot.phase else { return };
-        if run.pid != pid || !matches!(run.health, Health::Probing { .. } | Health::Unhealthy) {
+        let is_awaited = matches!(
+            run.health,
+            Health::Preparing | Health::Probing { .. } | Health::Unhealthy
+        );
+        if run.pid != pid || !is_awaited {
             return;
         }
         let run = Run {
@@ -308,7 +334,14 @@ impl Machine {
                 Exit::Code(code) => Some(format!("exited with code {code}")),
                 Exit::Signal(signal) => Some(format!("killed by {}", super::report::signal_name(signal))),
             };
-            if is_daemon(&slot.unit.name)
+            let prepared = matches!(
+                &slot.phase,
+                Phase::Alive(Run {
+                    health: Health::Preparing,
+                    ..
+                })
+            );
+            if (prepared || is_daemon(&slot.unit.name))
                 && let (Some(reason), Some(words)) = (&mut slot.reason, self.last_words.take())
             {
                 reason.push_str(": ");

@@ -151,8 +151,12 @@ impl Machine {
         if probe(before) != probe(&slot.unit)
             && let Phase::Alive(run) = &slot.phase
         {
+            let health = match run.health {
+                Health::Preparing => Health::Preparing,
+                _ => slot.running_health(now),
+            };
             let run = Run {
-                health: slot.first_health(now),
+                health,
                 pid: run.pid,
                 since: run.since,
             };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::model::{OnTimeout, Unit, UnitKind};
+use crate::config::model::{Launch, OnTimeout, Unit, UnitKind};
 use crate::process::reap::Exit;
 use crate::report::{ServiceState, TaskState, UnitState};
 use crate::time::Timestamp;
@@ -71,7 +71,7 @@ pub enum StopCause {
 pub struct Run {
     /// Process id of the leader.
     pub pid: u32,
-    /// When it was spawned.
+    /// When it was spawned, or its container started.
     pub since: Active,
     /// What its probe says.
     pub health: Health,
@@ -80,6 +80,8 @@ pub struct Run {
 /// What is known of a running unit's readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
+    /// Its container does not run yet: the image is being fetched, or it is being made. However long that takes.
+    Preparing,
     /// It has no probe.
     Unprobed,
     /// The probe has not passed and may until the deadline.
@@ -203,7 +205,7 @@ impl Slot {
                 }
                 Phase::Alive(run) => match run.health {
                     Health::Unprobed => ServiceState::Running,
-                    Health::Probing { .. } => ServiceState::Starting,
+                    Health::Preparing | Health::Probing { .. } => ServiceState::Starting,
                     Health::Ready => ServiceState::Ready,
                     Health::Unhealthy => ServiceState::Unhealthy,
                 },
@@ -277,8 +279,16 @@ impl Slot {
         }
     }
 
-    /// Health of a run that begins at `now`.
+    /// Health of a process that was spawned at `now`.
     pub fn first_health(&self, now: Active) -> Health {
+        match self.unit.launch {
+            Launch::Image(_) => Health::Preparing,
+            _ => self.running_health(now),
+        }
+    }
+
+    /// Health of a service that runs from `now` on.
+    pub fn running_health(&self, now: Active) -> Health {
         match self
             .unit
             .service()

@@ -1,0 +1,89 @@
+//! What a unit's command is run with.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::super::docker;
+use super::Launcher;
+use crate::config::model::{Launch, Unit};
+use crate::process::env_file;
+use crate::process::environment::{self, Environment};
+use crate::process::spawn;
+use crate::process::users::{self, Credentials};
+
+/// Everything about a command that its unit decides.
+pub(super) struct Resolved {
+    pub(super) argv: Vec<OsString>,
+    pub(super) environment: Environment,
+    /// The unit's own part of the environment.
+    pub(super) own: Vec<(String, String)>,
+    pub(super) cwd: PathBuf,
+    pub(super) credentials: Option<Credentials>,
+}
+
+impl Launcher {
+    pub(super) fn resolve(&self, unit: &Unit, launch: &Launch) -> Result<Resolved, String> {
+        let credentials = self.credentials(unit)?;
+        let mut files = Vec::new();
+        for file in &unit.env_files {
+            match env_file::read(&self.options.workspace.join(&file.path))? {
+                Some(variables) => files.extend(variables),
+                None if file.optional => {}
+                None => return Err(format!("env_file {} does not exist", file.path)),
+            }
+        }
+        let own: Vec<_> = files.iter().chain(&unit.env).cloned().collect();
+        // A container's variables are none of its client's.
+        let is_image = matches!(launch, Launch::Image(_));
+        let mut environment = environment::compose(&environment::Sources {
+            base: &self.base,
+            identity: &self.identity,
+            credentials: &credentials,
+            place: &self.place,
+            files: if is_image { &[] } else { &files },
+            unit: if is_image { &[] } else { &unit.env },
+        });
+        let cwd = unit.cwd.as_ref().map_or_else(
+            || self.options.workspace.clone(),
+            |cwd| self.options.workspace.join(cwd),
+        );
+        let mut root = nix::unistd::geteuid().is_root();
+        let argv = match launch {
+            Launch::Shell(script) => spawn::shell_argv(script, &environment, &cwd),
+            Launch::Argv(words) => words.iter().map(OsString::from).collect(),
+            Launch::Image(image) if self.identity.docker => {
+                // Everybody's dockerd is root's, whoever the image lets use its socket.
+                root = false;
+                docker::add_variables(&mut environment, &own);
+                docker::argv(unit, image, &own, &self.options.private())
+            }
+            Launch::Image(_) => return Err("a service with image needs a box with Docker inside".to_owned()),
+        };
+        Ok(Resolved {
+            argv,
+            environment,
+            own,
+            cwd,
+            credentials: root.then_some(credentials),
+        })
+    }
+
+    fn credentials(&self, unit: &Unit) -> Result<Credentials, String> {
+        let root = nix::unistd::geteuid().is_root();
+        match &unit.user {
+            Some(user) if root => users::lookup(user, Path::new("/")),
+            Some(user) => {
+                let credentials = users::lookup(user, Path::new("/"))?;
+                if credentials.uid == nix::unistd::geteuid().as_raw() {
+                    Ok(credentials)
+                } else {
+                    Err(format!(
+                        "cannot run as `{user}`: the supervisor does not run as root"
+                    ))
+                }
+            }
+            None if root => users::lookup(&self.identity.user, Path::new("/")),
+            None => users::lookup(&nix::unistd::geteuid().to_string(), Path::new("/")),
+        }
+    }
+}
