@@ -306,8 +306,10 @@ hint: agentbox create --defaults yes allows it, --defaults skip makes the box wi
     // Nobody is asked about what a flag takes away.
     insta::assert_snapshot!(home.run(&["create", "--docker=false", "--image", "i"]).all(), @r#"
 exit 2
-error: service "db" is a container, and the box would have no Docker to run it
-hint: agentbox create --docker, or agentbox config set box.docker true
+error: agentbox.yaml:2:3: service "db" is a container, and the box would have no Docker to run it
+  2 |   db: {image: {name: postgres}}
+    |   ^^
+  hint: agentbox create --docker, or agentbox config set box.docker true
 "#);
 }
 

@@ -33,6 +33,7 @@ pub use diagnostic::{ConfigError, Diagnostic, ValidationReport};
 pub use http_target::HttpTarget;
 pub use model::Config;
 pub use pattern::compile_log_match;
+pub use published_port::is_published_port;
 pub use render::render;
 pub use signal::signal_number;
 pub use suggest::nearest;

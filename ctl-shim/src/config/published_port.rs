@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// Whether Docker can publish it.
-pub(super) fn is_published_port(text: &str) -> bool {
+pub fn is_published_port(text: &str) -> bool {
     let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let mut fields = ports.rsplitn(3, ':');
     let (container, published, address) = (fields.next(), fields.next(), fields.next());

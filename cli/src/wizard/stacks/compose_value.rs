@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use agentbox_ctl::config::is_published_port;
 use regex::{Captures, Regex};
 use serde_json::Value;
 
@@ -34,28 +35,19 @@ impl Binding {
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         let mut fields = ports.rsplit(':');
         let inside = fields.next()?;
-        let is_range = |field: &str| {
-            field.starts_with(|first: char| first.is_ascii_digit())
-                && field.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-        };
-        if !is_range(inside) {
-            return None;
-        }
         // A port that Docker would choose would be one that nobody knows.
         let outside = fields.next().filter(|field| !field.is_empty()).unwrap_or(inside);
-        if !is_range(outside) {
-            return None;
-        }
         let suffix = if protocol == "tcp" {
             String::new()
         } else {
             format!("/{protocol}")
         };
-        let number = |field: &str| field.parse().ok().filter(|port| *port > 0 && protocol == "tcp");
-        Some(Self {
-            text: format!("{outside}:{inside}{suffix}"),
+        let text = format!("{outside}:{inside}{suffix}");
+        let number = |field: &str| field.parse().ok().filter(|_| protocol == "tcp");
+        is_published_port(&text).then(|| Self {
             inside: number(inside),
             outside: number(outside),
+            text,
         })
     }
 }
