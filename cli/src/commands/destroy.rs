@@ -13,6 +13,7 @@ use crate::docker::Docker;
 use crate::interrupt::{self, Interrupt, Stopped};
 use crate::lifecycle;
 use crate::project::Project;
+use crate::target::settled;
 use crate::work::save::{self, Saved, awake};
 
 /// Arguments of `destroy`.
@@ -63,7 +64,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             context.ui.status("there is no such box");
             return Ok(Exit::SUCCESS);
         }
-        let info = boxes::find(&observed.boxes, &project, spec)?;
+        let found = boxes::find(&observed.boxes, &project, spec)?;
+        let info = &settled(context, &docker, found.clone()).await?;
         let name = &info.name;
         if !arguments.force && !context.ui.is_interactive() {
             return Err(Failure::usage(format!(

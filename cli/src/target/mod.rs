@@ -11,6 +11,7 @@
 mod channel;
 mod config;
 mod recorded;
+mod settled;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -19,8 +20,8 @@ use agentbox_ctl::failure::Failure;
 use tokio::time::Instant;
 
 pub use self::channel::Channel;
+pub use self::settled::settled;
 use crate::boxes::{self, BoxInfo, BoxState};
-use crate::checkpoint;
 use crate::context::Context;
 use crate::docker::{self, Docker, DockerError, ExecOptions, ExecOutput};
 use crate::project::Project;
@@ -31,9 +32,6 @@ use crate::units;
 /// may learn of the end a moment later than we do.
 const EXIT_LOOKS: u32 = 50;
 const EXIT_PAUSE: Duration = Duration::from_millis(20);
-
-/// How often a box that a checkpoint has frozen is looked at.
-const SETTLING_PAUSE: Duration = Duration::from_millis(40);
 
 /// How long a box whose supervisor has hung up may take until it has ended, and how often it is looked at.
 const ENDING: Duration = Duration::from_secs(5);
@@ -65,9 +63,9 @@ impl Target {
     /// # Errors
     /// As [`Self::resolve`].
     pub async fn resolve_settled(context: &Context, name: Option<&str>) -> Result<Self, Failure> {
-        let mut target = Self::resolve(context, name).await?;
-        target.settle(context).await?;
-        Ok(target)
+        let Self { docker, info } = Self::resolve(context, name).await?;
+        let info = settled(context, &docker, info).await?;
+        Ok(Self { docker, info })
     }
 
     /// The box and units that words mean: a first word that names no box is a unit where the project has one box.
@@ -85,34 +83,8 @@ impl Target {
         let project = Project::find(&context.directory)?;
         let observation = boxes::observe(&docker).await?;
         let (info, units) = units::split(&observation.boxes, &project, name, units)?;
-        let info = info.clone();
-        let mut target = Self { docker, info };
-        target.settle(context).await?;
-        Ok((target, units))
-    }
-
-    /// Waits while the box is frozen and a checkpoint of it is being taken. It is thawed then by itself, whatever is done
-    /// to it now; and who thaws it sooner has a checkpoint of files that were being written.
-    async fn settle(&mut self, context: &Context) -> Result<(), Failure> {
-        let mut waits = false;
-        while self.info.state == BoxState::Paused {
-            let observed = boxes::observe(&self.docker).await?;
-            let is_being_saved = checkpoint::is_being_taken(&observed, &self.info);
-            if let Some(now) = observed.boxes.into_iter().find(|now| now.id == self.info.id) {
-                self.info = now;
-            }
-            if !is_being_saved {
-                break;
-            }
-            if !std::mem::replace(&mut waits, true) {
-                context.ui.status(&format!(
-                    "a checkpoint of box `{}` is being taken: waiting",
-                    self.info.name
-                ));
-            }
-            tokio::time::sleep(SETTLING_PAUSE).await;
-        }
-        Ok(())
+        let info = settled(context, &docker, info.clone()).await?;
+        Ok((Self { docker, info }, units))
     }
 
     /// Checks that the box runs.
