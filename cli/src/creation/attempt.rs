@@ -323,12 +323,7 @@ impl Attempt<'_> {
             user: self.image.user.clone(),
             env: self.settings.env.clone(),
             docker: self.settings.docker,
-            volumes: self
-                .settings
-                .volumes
-                .iter()
-                .map(|(_, path)| path.clone())
-                .collect(),
+            volumes: container::user_data(self.settings),
             timezone: locale::timezone(),
             lang: locale::lang(),
             url: Some(format!("http://{}.localhost", self.name)),

@@ -36,6 +36,13 @@ pub struct Origin {
     pub longest_stop: u64,
 }
 
+/// Where the volumes are that are for the user's own data.
+pub fn user_data(settings: &Settings) -> Vec<String> {
+    let paths = settings.volumes.iter().map(|(_, path)| path);
+    // Under whatever name, that one is the engine's.
+    paths.filter(|path| *path != ENGINE_DATA).cloned().collect()
+}
+
 /// The volumes of the user's, and the one that an engine of the box's own needs.
 fn volumes(settings: &Settings) -> Vec<(String, String)> {
     let mut all = settings.volumes.clone();
@@ -139,6 +146,7 @@ mod tests {
         assert_eq!(spec.stop_timeout, 500);
         assert_eq!(spec.capabilities_dropped, ["MKNOD"]);
         assert_eq!(spec.volumes[0].name, "agentbox-0123-cache");
+        assert_eq!(user_data(&settings), ["/c"]);
         assert_eq!(spec.ports[0].address, "127.0.0.1");
         // The environment lies in the private volume and nowhere in the container's configuration.
         assert!(!format!("{spec:?}").contains("SECRET"));
@@ -180,5 +188,6 @@ mod tests {
             ..settings
         };
         assert_eq!(specify(&own, &origin, "web").volumes.len(), 1);
+        assert_eq!(user_data(&own), Vec::<String>::new());
     }
 }

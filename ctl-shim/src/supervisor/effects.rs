@@ -4,8 +4,9 @@ use nix::sys::signal::Signal;
 use tokio::task::spawn_local;
 
 use super::docker::await_answer;
-use super::engine::{Engine, Message};
+use super::engine::Engine;
 use super::machine::{Effect, Input, Key, Phase, Slot};
+use super::message::Message;
 use crate::config::model::{Check, Launch};
 use crate::report::Event;
 

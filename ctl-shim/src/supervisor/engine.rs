@@ -15,7 +15,8 @@ use super::clock::{Clock, SHORT_SLEEP};
 use super::docker::is_daemon;
 use super::forward::Forwarder;
 use super::launch::Launcher;
-use super::machine::{Decision, Effect, Input, Key, Machine, Phase};
+use super::machine::{Effect, Input, Key, Machine, Phase};
+use super::message::Message;
 use super::record::Recorder;
 use super::requests::Open;
 use super::shared::{Command, Shared};
@@ -30,44 +31,6 @@ const TREE_POLL: Duration = Duration::from_millis(50);
 
 /// How long effects are carried out before requests and exits get their turn.
 const TURN: Duration = Duration::from_millis(2);
-
-/// What tasks of the supervisor tell the engine.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// A container has started.
-    ContainerStarted {
-        /// The unit.
-        key: Key,
-        /// The run.
-        pid: u32,
-    },
-    /// A container runs again that had ended.
-    ContainerReturned {
-        /// The unit.
-        key: Key,
-    },
-    /// A probe passed.
-    ProbePassed {
-        /// The unit.
-        key: Key,
-        /// The run.
-        pid: u32,
-    },
-    /// The success of a task could not be remembered.
-    NotMarked {
-        /// The task.
-        unit: String,
-        /// Why.
-        reason: String,
-    },
-    /// `run_once` has been looked at.
-    Decided {
-        /// The task.
-        key: Key,
-        /// What it says.
-        decision: Decision,
-    },
-}
 
 enum Wake {
     Command(Command),
@@ -175,21 +138,7 @@ impl Engine {
             }
             match wake {
                 Wake::Command(command) => self.command(command),
-                Wake::Message(Message::ContainerStarted { key, pid }) => {
-                    self.input(Input::ContainerStarted { key, pid })
-                }
-                Wake::Message(Message::ContainerReturned { key }) => {
-                    self.input(Input::ContainerReturned { key });
-                }
-                Wake::Message(Message::ProbePassed { key, pid }) => {
-                    self.input(Input::ProbePassed { key, pid })
-                }
-                Wake::Message(Message::NotMarked { unit, reason }) => {
-                    self.launcher.note_unmarked(&unit, &reason);
-                }
-                Wake::Message(Message::Decided { key, decision }) => {
-                    self.input(Input::Decided { key, decision })
-                }
+                Wake::Message(message) => self.message(message),
                 Wake::Children => self.reap(),
                 Wake::Shutdown => self.shut_down(),
                 Wake::More => self.carry_out(VecDeque::new()),

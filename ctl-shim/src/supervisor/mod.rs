@@ -22,6 +22,7 @@ pub mod journal;
 mod launch;
 mod lives;
 pub mod machine;
+mod message;
 mod output;
 mod ownership;
 mod probe;

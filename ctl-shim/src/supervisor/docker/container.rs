@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc::SIGTERM;
 
@@ -26,6 +26,10 @@ use crate::supervisor::run_once::digest;
 
 /// Time beyond a container's own that dockerd has for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Length of a container's id, in digits.
+const ID_LENGTH: usize = 64;
+/// Longest time between two looks at whether a container has started.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Time in which `docker restart` has started a container again that it has stopped.
 const RETURN: Duration = Duration::from_secs(1);
 
@@ -56,21 +60,24 @@ impl Container {
         }
     }
 
-    /// Its id, where there is one that may run.
+    /// Its id, where there is one that may run. It is taken only whole: less would be the id of others too.
     fn id(&self) -> Option<String> {
-        fs::read_to_string(&self.note).ok()
+        let is_whole = |id: &String| id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        fs::read_to_string(&self.note).ok().filter(is_whole)
     }
 
     /// Says when it runs, as long as its client, process `pid`, has not ended.
     pub(in crate::supervisor) fn await_start(&self, pid: u32, passed: impl FnOnce() + Send + 'static) {
         let (this, client) = (self.clone(), PathBuf::from(format!("/proc/{pid}")));
+        let begin = Instant::now();
         // Without a thread it counts as not running.
         let _ = aside(Box::new(move || {
             while client.exists() {
                 if this.id().is_some_and(|id| api::is_running(&id, ATTEMPT)) {
                     return passed();
                 }
-                thread::sleep(PAUSE);
+                // An image may take minutes.
+                thread::sleep((begin.elapsed() / 32).clamp(PAUSE, LONGEST_PAUSE));
             }
         }));
     }
@@ -245,6 +252,26 @@ mod tests {
             ]
         );
         assert!(!words.iter().any(|word| word.contains("hidden")));
+    }
+
+    #[test]
+    fn an_id_is_taken_only_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = unit("services: {db: {image: {name: pg}}}");
+        let container = Container::of(&db, directory.path());
+        assert_eq!(container.id(), None);
+        let whole = "0123456789abcdef".repeat(4);
+        for (text, expected) in [
+            ("", None),
+            (&whole[..63], None),
+            (&whole, Some(&whole)),
+            (&[&whole, "\n"].concat(), None),
+        ] {
+            fs::write(note(&db, directory.path()), text).unwrap();
+            assert_eq!(container.id().as_ref(), expected, "{text:?}");
+        }
+        // The next run's container is another one, until its client says which.
+        assert_eq!(Container::of(&db, directory.path()).id(), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::super::docker::{self, Container};
-use super::super::engine::Message;
 use super::super::machine::Key;
+use super::super::message::Message;
 use super::Launcher;
 use crate::process::reap::Exit;
 use crate::process::tree;

@@ -21,8 +21,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::docker::{self, Container};
-use super::engine::Message;
 use super::machine::Key;
+use super::message::Message;
 use super::output::{Log, Output};
 use super::probe::log::Matcher;
 use super::shared::Shared;

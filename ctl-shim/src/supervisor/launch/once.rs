@@ -2,8 +2,8 @@
 
 use tokio::sync::mpsc;
 
-use super::super::engine::Message;
 use super::super::machine::{Decision, Key};
+use super::super::message::Message;
 use super::super::run_once::Question;
 use super::{Launcher, aside};
 use crate::config::model::{RunOnce, Unit};
