@@ -32,8 +32,10 @@ pub(super) fn own(workspace: &Path, path: &[u8]) {
     }
 }
 
-/// Makes objects the user's. One that cannot be read is none.
-pub(super) fn own_objects(workspace: &Path, path: &[u8]) {
+/// Makes objects the user's; one that cannot be read is none. `false` where some lie elsewhere, or were left with a
+/// remote of which the box will know no more.
+pub(super) fn own_objects(workspace: &Path, path: &[u8]) -> bool {
+    let mut is_whole = true;
     own(workspace, path);
     let names = |path: &[u8]| {
         let entries = fs::read_dir(path_of(workspace, path)).into_iter().flatten();
@@ -43,12 +45,15 @@ pub(super) fn own_objects(workspace: &Path, path: &[u8]) {
             .collect::<Vec<_>>()
     };
     for (name, metadata) in names(path) {
-        if !metadata.is_ok_and(|metadata| metadata.is_dir()) {
+        let Ok(metadata) = metadata else { continue };
+        is_whole &= !metadata.is_symlink();
+        if !metadata.is_dir() {
             continue;
         }
         let directory = below(path, &name);
         own(workspace, &directory);
         for (name, metadata) in names(&directory) {
+            is_whole &= !name.ends_with(b".promisor");
             let is_closed = |metadata: Metadata| !is_own(&metadata) || metadata.mode() & READABLE == 0;
             if metadata.is_ok_and(is_closed) {
                 let object = below(&directory, &name);
@@ -59,6 +64,7 @@ pub(super) fn own_objects(workspace: &Path, path: &[u8]) {
             }
         }
     }
+    is_whole
 }
 
 /// Leaves of a git directory the objects, and those only where they lie in it and are of use: all come anew where the
@@ -73,12 +79,8 @@ pub(super) fn reset(workspace: &Path, git_directory: &[u8], has_objects: bool) -
     }
     for entry in fs::read_dir(&directory)? {
         let name = entry?.file_name().into_vec();
-        let path = directory.join(OsStr::from_bytes(&name));
-        let pack = path.join("pack");
-        let stays = has_objects
-            && name == b"objects"
-            && is_directory(&path)
-            && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
+        let stays =
+            has_objects && name == b"objects" && is_directory(&directory.join(OsStr::from_bytes(&name)));
         let inside = below(git_directory, &name);
         if stays {
             let _ = tree::remove(workspace, &below(&inside, b"maintenance.lock"));
