@@ -155,8 +155,7 @@ impl<'a> Warm<'a> {
         if is_own {
             // Nobody else's objects, and no shortcut that may be wrong.
             let _ = tree::remove(self.workspace, &below(&path, b"objects/info"));
-            is_whole = repository::own_objects(self.workspace, &below(&path, b"objects"));
-            repository::own(self.workspace, &below(&path, b"index"));
+            is_whole = repository::own_objects(self.workspace, &path);
         }
         let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
         let mut listing = git(self.workspace, &path);
