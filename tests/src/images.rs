@@ -62,15 +62,29 @@ pub fn docker() -> String {
 pub fn postgres() -> String {
     const INSTALL: &str = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
         --no-install-recommends postgresql postgresql-client && rm -rf /var/lib/apt/lists/*";
-    let base = docker();
-    let base_id = engine::inspect(&base).map(|image| image["Id"].to_string());
+    derived("postgres", &docker(), INSTALL)
+}
+
+/// agentbox's base image with files of root's in the workspace.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn with_files_of_root() -> String {
+    const FILES: &str = "mkdir -p /workspace/vendor/closed && echo image >/workspace/vendor/file && \
+        echo image >/workspace/vendor/closed/file && chmod 700 /workspace/vendor/closed";
+    derived("files-of-root", &base(), FILES)
+}
+
+/// An image in which root has run a command.
+fn derived(name: &str, from: &str, command: &str) -> String {
+    let from_id = engine::inspect(from).map(|image| image["Id"].to_string());
     let mut hasher = DefaultHasher::new();
-    (base_id, INSTALL).hash(&mut hasher);
-    let image = format!("agentbox-tests/postgres:{:016x}", hasher.finish());
-    let _lock = lock("postgres");
+    (from_id, command).hash(&mut hasher);
+    let image = format!("agentbox-tests/{name}:{:016x}", hasher.finish());
+    let _lock = lock(name);
     if engine::inspect(&image).is_none() {
         let dockerfile = format!(
-            "FROM {base}\nLABEL dev.agentbox.test-image=postgres\nUSER root\nRUN {INSTALL}\nUSER developer\n"
+            "FROM {from}\nLABEL dev.agentbox.test-image={name}\nUSER root\nRUN {command}\nUSER developer\n"
         );
         let mut build = Running::spawn(engine::command(&["build", "-q", "-t", &image, "-"]));
         build.write(dockerfile.as_bytes());

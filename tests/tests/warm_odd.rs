@@ -271,3 +271,27 @@ fn objects_of_another_format_and_broken_ones_are_dropped() {
     whole(&warm);
     assert_eq!(warm.exec("git fsck 2>&1").ok().stdout, "");
 }
+
+#[test]
+fn objects_that_lie_elsewhere_come_anew() {
+    let project = Project::new("services: {}\n");
+    project.file("file", "one\n");
+    commit_all(&project);
+    for elsewhere in [
+        "mv .git/objects/pack ~/pack; ln -s ~/pack .git/objects/pack",
+        // As a fetch leaves it that takes little: of what it reaches, a remote has the rest.
+        "cd .git/objects/pack; git -C /workspace cat-file --batch-all-objects --batch-check | grep -v blob |
+            cut -d' ' -f1 | git -C /workspace pack-objects --quiet .git/objects/pack/pack
+            ls -t *.pack | tail -n 1 | xargs basename -s .pack | xargs -I{} rm -f {}.pack {}.idx
+            touch $(basename *.pack .pack).promisor
+            git -C /workspace config extensions.partialClone origin",
+    ] {
+        let source = project.create(&[]);
+        source.exec(&format!("set -e; {elsewhere}")).ok();
+        let checkpoint = Checkpoint::of(&project, source);
+        let warm = checkpoint.create(&[]);
+        same_as_here(&project, &warm);
+        warm.run("destroy", &["--force"]).ok();
+        drop(checkpoint);
+    }
+}

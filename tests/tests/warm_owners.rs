@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use agentbox_tests::Project;
 use agentbox_tests::repository::{commit_all, git};
 use agentbox_tests::warm::{Checkpoint, same_as_here};
+use agentbox_tests::{Project, images};
 
 fn close(directory: &Path, mode: u32) {
     fs::set_permissions(directory, fs::Permissions::from_mode(mode)).expect("modes can be set");
@@ -136,4 +136,16 @@ fn closed_directories_go_and_change_as_others_do() {
     for name in ["changed", "changed/deep", "stays"] {
         close(&root.join(name), 0o755);
     }
+}
+
+#[test]
+fn what_root_made_in_an_image_gives_way_too() {
+    let project = Project::new("services: {}\n");
+    for name in ["vendor/file", "vendor/closed/file", "vendor/new"] {
+        project.file(name, "the host's\n");
+    }
+    commit_all(&project);
+    let test_box = project.create_from(&images::with_files_of_root(), &[]);
+    same_as_here(&project, &test_box);
+    assert_eq!(test_box.exec("find . ! -user developer").ok().stdout, "");
 }

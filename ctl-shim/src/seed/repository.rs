@@ -1,7 +1,7 @@
 //! The git directory of a repository that has been worked in: whose it is, what of it is of use.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, FileType, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,6 +12,60 @@ use crate::leftovers::is_directory;
 
 /// What the owner needs to read a file.
 const READABLE: u32 = 0o400;
+
+/// Makes the objects of a git directory the user's, and what lists the files. `false` where objects lie elsewhere, or were
+/// left with a remote of which the box will know no more.
+pub(super) fn own_objects(workspace: &Path, git_directory: &[u8]) -> bool {
+    let objects = below(git_directory, b"objects");
+    let packs = below(&objects, b"pack");
+    // Whoever else makes objects leaves more than those, and to look at each takes long where there are thousands.
+    let is_foreign = [git_directory, &objects, &packs]
+        .into_iter()
+        .any(|directory| has_foreign(workspace, directory));
+    for path in [&objects, &packs, &below(git_directory, b"index")] {
+        own(workspace, path);
+    }
+    let mut is_whole = true;
+    for (name, kind) in entries(workspace, &objects) {
+        is_whole &= !kind.is_symlink();
+        if is_foreign && kind.is_dir() {
+            own_all(workspace, &below(&objects, &name));
+        }
+    }
+    let is_promised = |(name, _): &(Vec<u8>, FileType)| name.ends_with(b".promisor");
+    is_whole && !entries(workspace, &packs).iter().any(is_promised)
+}
+
+/// Whether a directory, or something that lies in it, is somebody else's.
+fn has_foreign(workspace: &Path, directory: &[u8]) -> bool {
+    let is_foreign =
+        |path: &[u8]| fs::symlink_metadata(path_of(workspace, path)).is_ok_and(|metadata| !is_own(&metadata));
+    let is_objects = directory.ends_with(b"/objects");
+    is_foreign(directory)
+        || (!is_objects
+            && entries(workspace, directory)
+                .iter()
+                .any(|(name, _)| is_foreign(&below(directory, name))))
+}
+
+/// Makes a directory of objects the user's, with what lies in it. An object that cannot be read is none.
+fn own_all(workspace: &Path, directory: &[u8]) {
+    own(workspace, directory);
+    for (name, _) in entries(workspace, directory) {
+        let object = below(directory, &name);
+        own(workspace, &object);
+        if File::open(path_of(workspace, &object)).is_err() {
+            let _ = tree::remove(workspace, &object);
+        }
+    }
+}
+
+/// What lies in a directory; nothing where it cannot be read.
+fn entries(workspace: &Path, directory: &[u8]) -> Vec<(Vec<u8>, FileType)> {
+    let entries = fs::read_dir(path_of(workspace, directory)).into_iter().flatten();
+    let of_kind = |entry: fs::DirEntry| Some((entry.file_name().into_vec(), entry.file_type().ok()?));
+    entries.flatten().filter_map(of_kind).collect()
+}
 
 /// Makes a directory or a file the user's. Where that fails, git says what it cannot do.
 pub(super) fn own(workspace: &Path, path: &[u8]) {
@@ -32,35 +86,6 @@ pub(super) fn own(workspace: &Path, path: &[u8]) {
     }
 }
 
-/// Makes objects the user's. One that cannot be read is none.
-pub(super) fn own_objects(workspace: &Path, path: &[u8]) {
-    own(workspace, path);
-    let names = |path: &[u8]| {
-        let entries = fs::read_dir(path_of(workspace, path)).into_iter().flatten();
-        entries
-            .flatten()
-            .map(|entry| (entry.file_name().into_vec(), entry.metadata()))
-            .collect::<Vec<_>>()
-    };
-    for (name, metadata) in names(path) {
-        if !metadata.is_ok_and(|metadata| metadata.is_dir()) {
-            continue;
-        }
-        let directory = below(path, &name);
-        own(workspace, &directory);
-        for (name, metadata) in names(&directory) {
-            let is_closed = |metadata: Metadata| !is_own(&metadata) || metadata.mode() & READABLE == 0;
-            if metadata.is_ok_and(is_closed) {
-                let object = below(&directory, &name);
-                own(workspace, &object);
-                if File::open(path_of(workspace, &object)).is_err() {
-                    let _ = tree::remove(workspace, &object);
-                }
-            }
-        }
-    }
-}
-
 /// Leaves of a git directory the objects, and those only where they lie in it and are of use: all come anew where the
 /// host was told of none, and what is left of another repository, or broken, would only trouble git.
 pub(super) fn reset(workspace: &Path, git_directory: &[u8], has_objects: bool) -> io::Result<()> {
@@ -73,12 +98,8 @@ pub(super) fn reset(workspace: &Path, git_directory: &[u8], has_objects: bool) -
     }
     for entry in fs::read_dir(&directory)? {
         let name = entry?.file_name().into_vec();
-        let path = directory.join(OsStr::from_bytes(&name));
-        let pack = path.join("pack");
-        let stays = has_objects
-            && name == b"objects"
-            && is_directory(&path)
-            && (is_directory(&pack) || fs::symlink_metadata(&pack).is_err());
+        let stays =
+            has_objects && name == b"objects" && is_directory(&directory.join(OsStr::from_bytes(&name)));
         let inside = below(git_directory, &name);
         if stays {
             let _ = tree::remove(workspace, &below(&inside, b"maintenance.lock"));

@@ -214,11 +214,11 @@ impl<'a> Warm<'a> {
         let objects = directory.join("objects");
         repository::own(self.workspace, &path);
         let is_own = is_directory(&directory) && is_directory(&objects);
+        let mut is_whole = is_own;
         if is_own {
             // Nobody else's objects, and no shortcut that may be wrong.
             let _ = tree::remove(self.workspace, &below(&path, b"objects/info"));
-            repository::own_objects(self.workspace, &below(&path, b"objects"));
-            repository::own(self.workspace, &below(&path, b"index"));
+            is_whole = repository::own_objects(self.workspace, &path);
         }
         let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
         let mut listing = git(self.workspace, &path);
@@ -227,7 +227,7 @@ impl<'a> Warm<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         Repository {
-            is_whole: is_own && !has("shallow") && !has("commondir"),
+            is_whole: is_whole && !has("shallow") && !has("commondir"),
             has: false,
             tracked: if is_own { listing.spawn().ok() } else { None },
             path,
