@@ -94,3 +94,60 @@ fn what_is_carried_goes_through_no_link_out_of_where_it_belongs() {
     let warm = checkpoint.create(&["--carry-yes"]);
     assert_eq!(warm.exec("cat ~/dotfiles/app.conf").ok().stdout, "secret\n");
 }
+
+#[test]
+fn the_git_of_the_box_cannot_become_root() {
+    let project = Project::new("services: {}\n");
+    project.file("file", "one\n");
+    commit_all(&project);
+    let source = project.create(&[]);
+    let script = "#!/bin/sh\ngrep -E '^(Uid|Gid|Groups|CapPrm|CapEff):' /proc/self/status >>/home/developer/ids\n\
+                  cat /proc/$PPID/environ >>/home/developer/spied 2>/dev/null\n\
+                  exec /usr/bin/git.real \"$@\"\n";
+    source
+        .exec(&format!(
+            "set -e; mkdir closed; echo x >closed/x; sudo chown -R root closed
+             sudo mv /usr/bin/git /usr/bin/git.real; printf '%s' '{}' | sudo tee /usr/bin/git >/dev/null; sudo chmod 755 /usr/bin/git",
+            script.replace('\'', "'\\''")
+        ))
+        .ok();
+    let checkpoint = Checkpoint::of(&project, source);
+    project.file("closed", "two\n");
+    commit_all(&project);
+
+    let warm = checkpoint.create(&[]);
+    assert_eq!(warm.exec("cat closed; cat ~/spied").ok().stdout, "two\n");
+    let ids = warm.exec("sort -u ~/ids").ok().stdout;
+    let expected = [
+        "CapEff:\t0000000000000000",
+        "CapPrm:\t0000000000000000",
+        "Gid:\t1000\t1000\t1000\t1000",
+        "Groups:\t ",
+        "Uid:\t1000\t1000\t1000\t1000",
+    ];
+    assert_eq!(ids.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_places_of_the_box_s_own_may_be_taken() {
+    let project = Project::new("services: {}\n");
+    project.file("file", "one\n");
+    commit_all(&project);
+    let source = project.create(&[]);
+    source
+        .exec(
+            "set -e; cd /; sudo cp -a /workspace /elsewhere; sudo rm -r /workspace; sudo ln -s /elsewhere /workspace
+             sudo rm /var/lib/agentbox/seeded; sudo mkfifo /var/lib/agentbox/seeded; sudo chmod 1777 /var/lib/agentbox",
+        )
+        .ok();
+    let checkpoint = Checkpoint::of(&project, source);
+    project.file("file", "two\n");
+
+    let warm = checkpoint.create(&[]);
+    same_as_here(&project, &warm);
+    let kinds = "stat -c '%F %a %U' /workspace /var/lib/agentbox; stat -c %F /var/lib/agentbox/seeded; cat /elsewhere/file";
+    assert_eq!(
+        warm.exec(kinds).ok().stdout,
+        "directory 755 developer\ndirectory 755 root\nregular file\none\n"
+    );
+}
