@@ -64,11 +64,19 @@ fn volumes_live_as_long_as_their_box_and_have_sizes() {
     test_box.run("start", &[]).ok();
     assert_eq!(test_box.exec("cat apps/web/node_modules/x").ok().stdout, "kept\n");
 
-    let data = mounts(&test_box)
-        .into_iter()
-        .find(|mount| mount["target"] == "/data");
-    let data = data.expect("the volume is shown");
-    assert_eq!(data["bytes"], 3_000_000, "{data}");
+    // Some engines count for one at a time.
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..3).map(|_| scope.spawn(|| mounts(&test_box))).collect();
+        asking
+            .into_iter()
+            .map(|one| one.join().expect("it answers"))
+            .collect()
+    });
+    for mounts in answers {
+        let data = mounts.into_iter().find(|mount| mount["target"] == "/data");
+        let data = data.expect("the volume is shown");
+        assert_eq!(data["bytes"], 3_000_000, "{data}");
+    }
     let volumes = engine::volumes_of(&container);
     assert_eq!(volumes.len(), 1 + VOLUMES.len(), "{volumes:?}");
     engine::docker(&["kill", &container]).ok();

@@ -1,10 +1,18 @@
 //! What an engine says about itself.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Cause, Docker, DockerError};
+
+/// What an engine says that counts for somebody else.
+const COUNTING: &str = "disk usage operation is already running";
+/// How long it is asked again.
+const COUNT_PATIENCE: Duration = Duration::from_secs(60);
+/// And how often.
+const COUNT_PAUSE: Duration = Duration::from_millis(200);
 
 /// An engine.
 #[derive(Debug, Clone, Default)]
@@ -105,8 +113,17 @@ impl Docker {
         let Some(raw) = &self.raw else {
             return Err(fail("not over TLS yet".to_owned()));
         };
+        let deadline = Instant::now() + COUNT_PATIENCE;
         // The library knows only the newest form of this answer.
-        let bytes = raw.get(path).await.map_err(fail)?;
+        let bytes = loop {
+            match raw.get(path).await {
+                // Engines before 23.0 count for one client at a time.
+                Err(message) if message.contains(COUNTING) && Instant::now() < deadline => {
+                    tokio::time::sleep(COUNT_PAUSE).await;
+                }
+                result => break result.map_err(fail)?,
+            }
+        };
         parse_usage(&bytes).map_err(|error| fail(error.to_string()))
     }
 }

@@ -20,6 +20,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -110,21 +111,25 @@ pub(super) fn client(
 pub(super) struct RawClient(Client<Connector, Empty<Bytes>>);
 
 impl RawClient {
-    /// Body of a successful GET.
+    /// Body of a successful GET; else what the engine says.
     pub(super) async fn get(&self, path: &str) -> Result<Bytes, String> {
         let uri: Uri = format!("http://docker{path}")
             .parse()
             .map_err(|error: http::uri::InvalidUri| error.to_string())?;
         let response = self.0.get(uri).await.map_err(|error| error.to_string())?;
-        if !response.status().is_success() {
-            return Err(format!("the engine answered {}", response.status()));
-        }
+        let status = response.status();
         let body = response
             .into_body()
             .collect()
             .await
-            .map_err(|error| error.to_string())?;
-        Ok(body.to_bytes())
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        if status.is_success() {
+            return Ok(body);
+        }
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let said = answer["message"].as_str().map(str::to_owned);
+        Err(said.unwrap_or_else(|| format!("the engine answered {status}")))
     }
 }
 
