@@ -11,6 +11,7 @@
 //! killed one left.
 
 pub mod binaries;
+pub mod checkpoints;
 pub mod comeback;
 pub mod engine;
 pub mod gate;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use agentbox_tests::checkpoints::list;
 use agentbox_tests::own_engine::OwnEngine;
 use agentbox_tests::{Project, TestBox, engine, images, wait_until};
 use nix::sys::signal::Signal;
@@ -10,12 +11,6 @@ use serde_json::{Value, json};
 const YAML: &str = "services: {web: {command: exec sleep 1000}}\n";
 /// How long the engine may take to end what nobody waits for any more.
 const LIMIT: Duration = Duration::from_secs(120);
-
-#[track_caller]
-fn list(project: &Project) -> Vec<Value> {
-    let listed = project.run(&["checkpoint", "list", "--json"]).ok().json();
-    listed.as_array().cloned().unwrap_or_default()
-}
 
 /// Fills a file of a box with what no file system stores for nothing.
 #[track_caller]

@@ -1,39 +1,10 @@
 //! Checkpoints: taken in every state, kept whole, listed, named, flattened, removed.
 
+use agentbox_tests::checkpoints::{list, take, warm};
 use agentbox_tests::{Project, TestBox, engine, images};
 use serde_json::{Value, json};
 
 const YAML: &str = "services: {web: {command: exec sleep 1000}}\n";
-
-/// Takes a checkpoint of a box; what `--json` says.
-#[track_caller]
-fn take(project: &Project, test_box: &TestBox<'_>, arguments: &[&str]) -> Value {
-    let mut all = vec!["checkpoint", "create", test_box.name(), "--json"];
-    all.extend(arguments);
-    project.run(&all).ok().json()
-}
-
-/// Makes a box from a checkpoint.
-#[track_caller]
-fn warm<'project>(
-    project: &'project Project,
-    checkpoint: &str,
-    suffix: &str,
-    arguments: &[&str],
-) -> TestBox<'project> {
-    let name = format!("{}-{suffix}", project.name());
-    let mut all = vec!["create", "-y", "-n", &name, "--from", checkpoint];
-    all.extend(arguments);
-    project.run(&all).ok();
-    TestBox::new(project, &name)
-}
-
-/// `checkpoint list --json`.
-#[track_caller]
-fn list(project: &Project) -> Vec<Value> {
-    let listed = project.run(&["checkpoint", "list", "--json"]).ok().json();
-    listed.as_array().cloned().unwrap_or_default()
-}
 
 #[test]
 fn a_box_is_saved_in_every_state_and_stays_in_it() {
