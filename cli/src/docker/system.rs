@@ -10,7 +10,7 @@ use super::{Cause, Docker, DockerError};
 /// What an engine says that counts for somebody else.
 const COUNTING: &str = "disk usage operation is already running";
 /// How long it is asked again.
-const COUNT_PATIENCE: Duration = Duration::from_secs(60);
+const COUNT_PATIENCE: Duration = Duration::from_secs(120);
 /// And how often.
 const COUNT_PAUSE: Duration = Duration::from_millis(200);
 
