@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use agentbox_ctl::time::Timestamp;
 use bollard::models::{
     ContainerStateStatusEnum, ContainerSummaryStateEnum, ContainerUpdateBody, RestartPolicy as LibraryPolicy,
     RestartPolicyNameEnum,
@@ -73,6 +74,10 @@ pub struct ContainerDetails {
     pub exit_code: Option<i64>,
     /// The kernel killed a process of its last run for want of memory.
     pub out_of_memory: bool,
+    /// When its latest run began, where it has ever run.
+    pub started_at: Option<Timestamp>,
+    /// When its latest run ended, where one has.
+    pub finished_at: Option<Timestamp>,
     /// Labels.
     pub labels: HashMap<String, String>,
     /// Memory limit in bytes.
@@ -184,6 +189,8 @@ impl Docker {
             phase: phase_of_state(state.status),
             exit_code: state.exit_code,
             out_of_memory: state.oom_killed.unwrap_or_default(),
+            started_at: state.started_at.as_deref().and_then(time_of),
+            finished_at: state.finished_at.as_deref().and_then(time_of),
             labels: config.labels.unwrap_or_default(),
             memory: host.memory.filter(|bytes| *bytes > 0),
             nano_cpus: host.nano_cpus.filter(|cpus| *cpus > 0),
@@ -392,6 +399,11 @@ fn phase_of_summary(state: Option<ContainerSummaryStateEnum>) -> ContainerPhase 
         Some(ContainerSummaryStateEnum::DEAD) => ContainerPhase::Dead,
         _ => ContainerPhase::Created,
     }
+}
+
+/// The engine's form of a time; what never was is one in the year 1.
+fn time_of(text: &str) -> Option<Timestamp> {
+    humantime::parse_rfc3339(text).ok().map(Timestamp::from)
 }
 
 fn phase_of_state(state: Option<ContainerStateStatusEnum>) -> ContainerPhase {
