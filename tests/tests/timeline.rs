@@ -105,6 +105,15 @@ fn a_chain_is_the_critical_path_in_every_form() {
         .run("timeline", &["--svg", "/nowhere/boot.svg"])
         .expect_code(1)
         .complains(&["/nowhere/boot.svg"]);
+
+    // Without a readable configuration nobody knows who needs whom.
+    test_box.exec("echo 'services: [' > agentbox.yaml").ok();
+    let blind = test_box
+        .run("timeline", &["--json"])
+        .ok()
+        .complains(&["agentbox.yaml"]);
+    assert_eq!(blind.json()["criticalPath"], Value::Null);
+    assert_eq!(unit(&blind.json(), "c")["spans"], c["spans"]);
 }
 
 #[test]

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use agentbox_ctl::time::Timestamp;
-use bollard::models::{
-    ContainerStateStatusEnum, ContainerSummaryStateEnum, ContainerUpdateBody, RestartPolicy as LibraryPolicy,
-    RestartPolicyNameEnum,
-};
+use bollard::models::{ContainerUpdateBody, RestartPolicy as LibraryPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptionsBuilder, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
@@ -15,6 +12,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 
 use super::container_spec::create_body;
+use super::container_words::{phase_of_state, phase_of_summary, time_of};
 use super::{ContainerSpec, Docker, DockerError};
 
 /// What a container is doing, in the engine's words.
@@ -386,34 +384,5 @@ impl Docker {
                 }
             }
         }
-    }
-}
-
-fn phase_of_summary(state: Option<ContainerSummaryStateEnum>) -> ContainerPhase {
-    match state {
-        Some(ContainerSummaryStateEnum::RUNNING) => ContainerPhase::Running,
-        Some(ContainerSummaryStateEnum::PAUSED) => ContainerPhase::Paused,
-        Some(ContainerSummaryStateEnum::RESTARTING) => ContainerPhase::Restarting,
-        Some(ContainerSummaryStateEnum::REMOVING) => ContainerPhase::Removing,
-        Some(ContainerSummaryStateEnum::EXITED) => ContainerPhase::Exited,
-        Some(ContainerSummaryStateEnum::DEAD) => ContainerPhase::Dead,
-        _ => ContainerPhase::Created,
-    }
-}
-
-/// The engine's form of a time; what never was is one in the year 1.
-fn time_of(text: &str) -> Option<Timestamp> {
-    humantime::parse_rfc3339(text).ok().map(Timestamp::from)
-}
-
-fn phase_of_state(state: Option<ContainerStateStatusEnum>) -> ContainerPhase {
-    match state {
-        Some(ContainerStateStatusEnum::RUNNING) => ContainerPhase::Running,
-        Some(ContainerStateStatusEnum::PAUSED) => ContainerPhase::Paused,
-        Some(ContainerStateStatusEnum::RESTARTING) => ContainerPhase::Restarting,
-        Some(ContainerStateStatusEnum::REMOVING) => ContainerPhase::Removing,
-        Some(ContainerStateStatusEnum::EXITED) => ContainerPhase::Exited,
-        Some(ContainerStateStatusEnum::DEAD) => ContainerPhase::Dead,
-        _ => ContainerPhase::Created,
     }
 }

@@ -147,6 +147,15 @@ fn a_beginning_that_is_gone_is_not_made_up() {
     assert_eq!((timeline.from_ms, timeline.units_from_ms), (1_310, None));
     assert_eq!(timeline.critical_path, None);
     assert!(timeline.units.iter().all(|row| row.name != "worker"));
+    story.events.remove(0);
+    let timeline = story.timeline();
+    let db = row(&timeline, "db");
+    assert_eq!(
+        (db.began_ms, db.ready_ms),
+        (None, Some(2_300)),
+        "it was starting already"
+    );
+    assert_eq!(row(&timeline, "web").began_ms, Some(2_310));
     story.events = chain().events;
     story.events[0].kind = EventKind::Gap;
     assert!(story.timeline().beginning_missing);
@@ -171,6 +180,18 @@ fn units_without_events_are_as_the_table_has_them() {
     assert_eq!(row(&timeline, "web").state_word(), "pending");
     story.units = testing::report(Vec::new(), Vec::new());
     assert!(story.timeline().settled);
+}
+
+#[test]
+fn units_that_did_something_later_only_were_as_they_were_before_or_not_there() {
+    let mut story = chain();
+    story.events.drain(..4);
+    story.events.push(event(10, 90_000, "worker", "running stopping"));
+    story.events.push(event(11, 90_001, "new", "pending running"));
+    let timeline = story.timeline();
+    let worker = row(&timeline, "worker");
+    assert_eq!((worker.state_word(), worker.began_ms), ("running", None));
+    assert!(timeline.units.iter().all(|row| row.name != "new"));
 }
 
 #[test]

@@ -8,12 +8,13 @@
 //! legend
 //! ```
 
+mod frame;
+
 use std::fmt::Write as _;
 
 use agentbox_ctl::report::one_line;
 
 use super::bar::{Bar, is_failure, seconds};
-use super::text::headline;
 use super::{Row, Span, Timeline};
 
 const WIDTH: f64 = 1000.0;
@@ -21,16 +22,14 @@ const MARGIN: f64 = 24.0;
 const ROW: f64 = 28.0;
 /// Where the rows begin.
 const TOP: f64 = 92.0;
-/// Width of a character of the labels, generously.
-const CHARACTER: f64 = 7.2;
+/// Width of a character of the labels, which may be bold.
+const CHARACTER: f64 = 8.4;
 /// Longest label, in characters.
 const LABEL: usize = 28;
 /// Room right of the bars, for the last time.
 const TAIL: f64 = 84.0;
 const PATH_COLOR: &str = "#bc4c00";
 const FONT: &str = "ui-sans-serif, system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif";
-/// About how many ticks the axis has.
-const TICKS: u64 = 8;
 
 /// Where things are.
 struct Layout {
@@ -82,72 +81,15 @@ pub fn svg(timeline: &Timeline, name: &str) -> String {
          viewBox=\"0 0 {WIDTH} {height}\" font-family=\"{FONT}\" font-size=\"12\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
     );
-    title(&mut out, timeline, name);
-    axis(&mut out, &layout, timeline);
+    frame::title(&mut out, timeline, name);
+    frame::axis(&mut out, &layout, timeline);
     for (index, row) in timeline.units.iter().enumerate() {
         unit(&mut out, &layout, index, row);
     }
     path(&mut out, &layout, timeline);
-    legend(&mut out, &layout, timeline);
+    frame::legend(&mut out, &layout, timeline);
     out.push_str("</svg>\n");
     out
-}
-
-fn title(out: &mut String, timeline: &Timeline, name: &str) {
-    let headline = headline(timeline, name);
-    let (name, rest) = headline.split_once(": ").unwrap_or((&headline, ""));
-    add(out, format_args!("<title>{}</title>", xml(&headline)));
-    let style = "font-size=\"16\" font-weight=\"600\" fill=\"#1f2328\"";
-    text(out, MARGIN, 32.0, style, name);
-    let missing = match timeline.beginning_missing {
-        true => "; the beginning is missing",
-        false => "",
-    };
-    text(out, MARGIN, 52.0, "fill=\"#59636e\"", &format!("{rest}{missing}"));
-}
-
-fn axis(out: &mut String, layout: &Layout, timeline: &Timeline) {
-    for index in (0..layout.rows).step_by(2) {
-        let y = TOP + ROW * count(index);
-        let width = WIDTH - 2.0 * MARGIN;
-        add(
-            out,
-            format_args!(
-                "<rect x=\"{MARGIN}\" y=\"{y:.1}\" width=\"{width}\" height=\"{ROW}\" fill=\"#f6f8fa\"/>"
-            ),
-        );
-    }
-    // Until then the box got its project, and its supervisor started.
-    if let Some(begin) = timeline.units_from_ms {
-        let (x, y, width, height) = (
-            layout.left,
-            TOP,
-            layout.x(begin) - layout.left,
-            layout.bottom() - TOP,
-        );
-        add(
-            out,
-            format_args!(
-                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"#d1d9e0\" \
-                 fill-opacity=\"0.6\"><title>before the first unit: {}</title></rect>",
-                seconds(begin)
-            ),
-        );
-    }
-    let step = tick(layout.until - layout.from);
-    let mut at = layout.from.div_ceil(step) * step;
-    while at <= layout.until {
-        let (x, top, bottom) = (layout.x(at), TOP - 4.0, layout.bottom());
-        add(
-            out,
-            format_args!(
-                "<line x1=\"{x:.1}\" y1=\"{top}\" x2=\"{x:.1}\" y2=\"{bottom}\" stroke=\"#d1d9e0\" stroke-width=\"1\"/>"
-            ),
-        );
-        let style = "text-anchor=\"middle\" font-size=\"11\" fill=\"#59636e\"";
-        text(out, x, TOP - 10.0, style, &tick_label(at, step));
-        at += step;
-    }
 }
 
 fn unit(out: &mut String, layout: &Layout, index: usize, row: &Row) {
@@ -253,95 +195,6 @@ fn path(out: &mut String, layout: &Layout, timeline: &Timeline) {
                 "<path d=\"M{left:.1} {back:.1} L{right:.1} {back:.1} L{x:.1} {y2:.1} Z\" fill=\"{PATH_COLOR}\"/>"
             ),
         );
-    }
-}
-
-fn legend(out: &mut String, layout: &Layout, timeline: &Timeline) {
-    let y = layout.bottom() + 32.0;
-    let mut x = MARGIN + 8.0;
-    let spans = || timeline.units.iter().flat_map(|row| &row.spans);
-    for bar in Bar::ALL {
-        let Some((color, height)) = paint(bar).filter(|_| spans().any(|span| Bar::of(span.state) == bar))
-        else {
-            continue;
-        };
-        let top = y - height / 2.0;
-        add(
-            out,
-            format_args!(
-                "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"22\" height=\"{height}\" rx=\"2\" fill=\"{color}\"/>"
-            ),
-        );
-        x = entry(out, x + 28.0, y, bar.word(), "#59636e");
-    }
-    if spans().any(|span| is_failure(span.state)) {
-        failure(out, x + 8.0, y);
-        x = entry(out, x + 20.0, y, "failed", "#59636e");
-    }
-    if timeline.units_from_ms.is_some_and(|begin| begin > 0) {
-        let top = y - 7.0;
-        add(
-            out,
-            format_args!("<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"14\" height=\"14\" fill=\"#d1d9e0\"/>"),
-        );
-        x = entry(out, x + 20.0, y, "before the first unit", "#59636e");
-    }
-    if timeline.critical_path.is_some() {
-        let end = x + 22.0;
-        add(
-            out,
-            format_args!(
-                "<line x1=\"{x:.1}\" y1=\"{y:.1}\" x2=\"{end:.1}\" y2=\"{y:.1}\" stroke=\"{PATH_COLOR}\" stroke-width=\"2\"/>"
-            ),
-        );
-        entry(out, x + 28.0, y, "critical path", PATH_COLOR);
-    }
-}
-
-/// A word of the legend; gives where the next entry begins.
-fn entry(out: &mut String, x: f64, y: f64, word: &str, color: &str) -> f64 {
-    text(out, x, y + 4.0, &format!("fill=\"{color}\""), word);
-    x + count(word.len()) * CHARACTER + 20.0
-}
-
-/// The smallest round step that gives no more than [`TICKS`] ticks.
-fn tick(length: u64) -> u64 {
-    const MINUTE: u64 = 60_000;
-    const STEPS: [u64; 20] = [
-        1,
-        2,
-        5,
-        10,
-        20,
-        50,
-        100,
-        200,
-        500,
-        1_000,
-        2_000,
-        5_000,
-        10_000,
-        30_000,
-        MINUTE,
-        5 * MINUTE,
-        15 * MINUTE,
-        60 * MINUTE,
-        6 * 60 * MINUTE,
-        24 * 60 * MINUTE,
-    ];
-    let fits = |step: &u64| length / step <= TICKS;
-    STEPS
-        .into_iter()
-        .find(fits)
-        .unwrap_or_else(|| (length / TICKS).max(1))
-}
-
-fn tick_label(at: u64, step: u64) -> String {
-    match (at, step) {
-        (0, _) => "0".to_owned(),
-        (_, 0..1_000) => format!("{}s", millis(at) / 1_000.0),
-        (0..60_000, _) => format!("{}s", at / 1_000),
-        _ => seconds(at),
     }
 }
 
