@@ -207,3 +207,35 @@ fn failures_restarts_and_what_waits_for_them_read_right() {
         assert!(text.contains(expected), "{expected} in {text}");
     }
 }
+
+#[test]
+fn a_journal_without_its_beginning_and_with_lies_in_it_forges_nothing() {
+    let project = Project::new(CHAIN);
+    let test_box = project.create(&["--wait"]);
+    // Root in the box may write what it likes into the journal, and a frozen supervisor does not repair it.
+    let name = r"<x>\n\u001b[2J&c  ready";
+    let time = json(&test_box)["startedAt"].to_string();
+    let lie = format!(
+        r#"{{"seq":99,"time":{time},"box":"x","kind":"service-state","unit":"{name}","from":"pending","to":"ready"}}"#
+    );
+    let journal = "/var/lib/agentbox/private/events.jsonl";
+    test_box
+        .docker_exec(&format!(
+            "sed -i 1,4d {journal}; printf '%s\\n' '{lie}' '{{' >> {journal}"
+        ))
+        .ok();
+    test_box.run("pause", &[]).ok();
+    let timeline = json(&test_box);
+    assert_eq!(timeline["beginningMissing"], true, "{timeline}");
+    assert_eq!(timeline["criticalPath"], Value::Null, "{timeline}");
+    assert!(number(&timeline["fromMs"]) > 0, "{timeline}");
+    assert_eq!(unit(&timeline, "<x>\n\u{1b}[2J&c  ready")["state"], "ready");
+    let text = test_box.run("timeline", &[]).ok().stdout;
+    assert!(
+        text.contains("the beginning is missing: events before "),
+        "{text}"
+    );
+    assert!(!text.contains('\u{1b}') && !text.contains("\n&c"), "{text:?}");
+    let picture = test_box.run("timeline", &["--svg", "-"]).ok().stdout;
+    assert!(roxmltree::Document::parse(&picture).is_ok(), "{picture}");
+}

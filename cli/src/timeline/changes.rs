@@ -25,6 +25,8 @@ pub(super) struct Change {
     pub(super) from: Option<UnitState>,
     /// The state after; `None` where a reload removed the unit.
     pub(super) to: Option<UnitState>,
+    /// Process id of its leader, while there is one.
+    pub(super) pid: Option<u32>,
     /// Exit code, where it was an exit.
     pub(super) exit_code: Option<i32>,
 }
@@ -94,6 +96,7 @@ impl Changes {
                 unit,
                 from: event.from.as_deref().and_then(|word| state_of(kind, word)),
                 to,
+                pid: event.pid,
                 exit_code: event.exit_code,
             });
         }

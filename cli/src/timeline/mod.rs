@@ -120,6 +120,8 @@ pub struct Span {
     pub start_ms: u64,
     /// When it ended; `null` where it had not at the end of the timeline.
     pub end_ms: Option<u64>,
+    /// Process id of its leader as it began, as seen in the box.
+    pub pid: Option<u32>,
     /// Exit code of what ended as it began, where that was an exit.
     pub exit_code: Option<i32>,
 }

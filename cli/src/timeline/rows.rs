@@ -94,6 +94,7 @@ fn pasts(changes: &Changes, boot: &Boot) -> Vec<Past> {
             state,
             start_ms: change.at,
             end_ms: None,
+            pid: change.pid,
             exit_code: change.exit_code,
         }));
     }
@@ -106,13 +107,14 @@ fn ready(spans: &[Span]) -> Option<u64> {
     good.last().map(|span| span.start_ms)
 }
 
-/// Starts after the first.
+/// Starts after the first. A supervisor that has crashed starts anew what was up, without anything in between.
 fn restarts(spans: &[Span]) -> u32 {
     let mut starts = 0;
-    let mut up = false;
+    let mut running: Option<Option<u32>> = None;
     for span in spans {
-        starts += u32::from(is_up(span.state) && !up);
-        up = is_up(span.state);
+        let now = is_up(span.state).then_some(span.pid);
+        starts += u32::from(now.is_some() && now != running);
+        running = now;
     }
     starts.saturating_sub(1)
 }

@@ -71,6 +71,26 @@ fn a_service_that_falls_over_at_once_was_not_up() {
 }
 
 #[test]
+fn another_process_is_a_restart_and_another_probe_is_none() {
+    let mut story = Story::new(
+        &[],
+        &[
+            (100, "web", "pending starting"),
+            (200, "web", "starting ready"),
+            (300, "web", "ready starting"),
+            (400, "web", "starting ready"),
+        ],
+    );
+    let mut restarts = |pids: [u32; 4]| {
+        for (event, pid) in story.events.iter_mut().zip(pids) {
+            event.pid = Some(pid);
+        }
+        row(&story.timeline(), "web").restarts
+    };
+    assert_eq!((restarts([7, 7, 9, 9]), restarts([7, 7, 7, 7])), (1, 0));
+}
+
+#[test]
 fn a_stop_right_after_the_boot_is_none_of_it() {
     let mut story = chain();
     story.events.push(event(10, 3_400, "web", "ready stopping"));
