@@ -114,6 +114,12 @@ fn a_chain_is_the_critical_path_in_every_form() {
         .complains(&["agentbox.yaml"]);
     assert_eq!(blind.json()["criticalPath"], Value::Null);
     assert_eq!(unit(&blind.json(), "c")["spans"], c["spans"]);
+    test_box.exec("echo 'services: {}' > agentbox.yaml").ok();
+    assert_eq!(
+        json(&test_box)["criticalPath"],
+        Value::Null,
+        "nobody needs anybody now"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use agentbox_ctl::config;
+use agentbox_ctl::config::model::Unit;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Answer, Request};
 use agentbox_ctl::report::{Event, UnitsReport};
@@ -16,7 +17,7 @@ use crate::boxes::{BoxInfo, BoxState};
 use crate::context::Context;
 use crate::target::Target;
 use crate::terminal;
-use crate::timeline::{self, Sources, Timeline};
+use crate::timeline::{self, Needs, Sources, Timeline};
 use crate::ui;
 
 /// Arguments of `timeline`.
@@ -116,14 +117,14 @@ async fn live(target: &Target) -> Result<(UnitsReport, Vec<Event>), Failure> {
 }
 
 /// Who needs whom, by the box's `agentbox.yaml`. Where that cannot be read, all but the critical path can be shown.
-async fn needs(context: &Context, target: &Target) -> Option<HashMap<String, Vec<String>>> {
+async fn needs(context: &Context, target: &Target) -> Option<HashMap<String, Needs>> {
     let why = match target.configs().await {
         Ok((None, _)) => return Some(HashMap::new()),
         Ok((Some(content), _)) => {
             match config::load_bytes(&content, &config::LoadOptions::default()).config {
                 Some(config) => {
                     let units = config.units.into_iter();
-                    return Some(units.map(|unit| (unit.name, unit.needs)).collect());
+                    return Some(units.map(needs_of).collect());
                 }
                 None => "it has mistakes".to_owned(),
             }
@@ -131,10 +132,16 @@ async fn needs(context: &Context, target: &Target) -> Option<HashMap<String, Vec
         Err(failure) => ui::one_line(&failure.message).into_owned(),
     };
     context.ui.warning(&format!(
-        "no critical path without the agentbox.yaml of box `{}`: {why}",
+        "the agentbox.yaml of box `{}` does not say what its units need: {why}",
         target.info.name
     ));
     None
+}
+
+fn needs_of(unit: Unit) -> (String, Needs) {
+    let looks = unit.task().is_some_and(|task| task.run_once.is_some());
+    let units = unit.needs;
+    (unit.name, Needs { units, looks })
 }
 
 fn is_stdout(path: &Path) -> bool {

@@ -6,7 +6,7 @@ use agentbox_ctl::paths::DOCKER_DAEMON;
 use agentbox_ctl::report::{Event, EventKind, ServiceState, TaskState, UnitState};
 use agentbox_ctl::time::Timestamp;
 
-use super::{Kind, Sources};
+use super::{Kind, Needs, Sources};
 
 /// The engine may note a box's start a moment after the box's first process has.
 const LATE: u64 = 1_000;
@@ -40,6 +40,8 @@ pub(super) struct Unit {
     pub(super) needs: Vec<Number>,
     /// The names of all of them.
     pub(super) need_names: Vec<String>,
+    /// Whether it may wait for a look at what there is to do.
+    pub(super) looks: bool,
 }
 
 /// All changes of a start.
@@ -120,16 +122,18 @@ impl Changes {
             kind,
             needs: Vec::new(),
             need_names: Vec::new(),
+            looks: false,
         });
         number
     }
 
     /// Notes who needs whom. Every unit needs the box's own dockerd, where there is one.
-    fn link(&mut self, numbers: &HashMap<String, Number>, needs: Option<&HashMap<String, Vec<String>>>) {
+    fn link(&mut self, numbers: &HashMap<String, Number>, needs: Option<&HashMap<String, Needs>>) {
         let daemon = numbers.get(DOCKER_DAEMON).map(|_| DOCKER_DAEMON.to_owned());
         for (number, unit) in self.units.iter_mut().enumerate() {
             let written = needs.and_then(|needs| needs.get(&unit.name));
-            let mut names: Vec<String> = written.cloned().unwrap_or_default();
+            let mut names = written.map(|needs| needs.units.clone()).unwrap_or_default();
+            unit.looks = written.is_some_and(|needs| needs.looks);
             names.extend(daemon.clone().filter(|daemon| *daemon != unit.name));
             unit.needs = names
                 .iter()

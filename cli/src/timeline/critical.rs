@@ -28,7 +28,7 @@ impl Link {
 }
 
 /// The path, first unit first: each step begins where the one before ends. `None` where it cannot be told: needs or
-/// the boot's beginning are not known, or nothing got ready.
+/// the boot's beginning are not known, nothing got ready, or the needs explain no wait of its first unit.
 pub(super) fn path(changes: &Changes, boot: &Boot) -> Option<Vec<Link>> {
     if changes.beginning_missing || !changes.needs_known {
         return None;
@@ -51,6 +51,8 @@ pub(super) fn path(changes: &Changes, boot: &Boot) -> Option<Vec<Link>> {
         });
         match decider {
             Some(next) => (unit, arrival) = next,
+            // It waited, and not for these needs: its configuration was another one.
+            None if !changes.units[unit].looks && histories.has_waited(unit, arrival) => return None,
             None => break,
         }
     }
@@ -95,6 +97,13 @@ impl<'a> Histories<'a> {
             .filter(is_well)
             .filter_map(|unit| Some((unit, self.arrivals(unit).next()?)))
             .max_by_key(|&(_, place)| place)
+    }
+
+    fn has_waited(&self, unit: Number, arrival: usize) -> bool {
+        let before = self.of[unit].iter().take_while(|&&place| place < arrival);
+        before
+            .into_iter()
+            .any(|&place| self.state(place).is_some_and(is_waiting))
     }
 
     /// The need whose arrival ended the last wait of `unit` before `arrival`, and that arrival. A wait in which no need

@@ -45,7 +45,16 @@ pub struct Sources<'a> {
     /// Its units as they are now.
     pub units: &'a UnitsReport,
     /// What each unit needs; `None` where its configuration cannot be read.
-    pub needs: Option<&'a HashMap<String, Vec<String>>>,
+    pub needs: Option<&'a HashMap<String, Needs>>,
+}
+
+/// What a unit waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Units.
+    pub units: Vec<String>,
+    /// A look at whether there is anything to do (`run_once`).
+    pub looks: bool,
 }
 
 /// How the units came up. Its JSON is what `timeline --json` prints; times are milliseconds since the box's start.

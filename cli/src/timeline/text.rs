@@ -230,6 +230,8 @@ fn closing(timeline: &Timeline, name: &str, style: Style) -> String {
             .collect();
         let so_far = if timeline.settled { "" } else { " so far" };
         text.push_str(&format!("critical path{so_far}: {}\n", steps.join(" → ")));
+    } else if !timeline.beginning_missing && timeline.ready_ms().is_some() {
+        text.push_str("critical path: not known, since agentbox.yaml is not the one of that start\n");
     }
     if timeline.later_changes > 0 {
         let changes = counted(timeline.later_changes, "state change", "state changes");

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use agentbox_ctl::report::{Event, EventKind, UnitsReport};
 use agentbox_ctl::time::Timestamp;
 
-use super::{Sources, Timeline};
+use super::{Needs, Sources, Timeline};
 use crate::testing;
 
 /// When the box starts.
@@ -20,7 +20,7 @@ const START: u64 = 1_700_000_000_000;
 #[derive(Debug, Clone)]
 struct Story {
     events: Vec<Event>,
-    needs: Option<HashMap<String, Vec<String>>>,
+    needs: Option<HashMap<String, Needs>>,
     units: UnitsReport,
     until: Option<u64>,
 }
@@ -29,6 +29,10 @@ impl Story {
     fn new(needs: &[(&str, &[&str])], lines: &[(u64, &str, &str)]) -> Self {
         let needs = needs.iter().map(|(unit, needs)| {
             let needs = needs.iter().map(|&need| need.to_owned()).collect();
+            let needs = Needs {
+                units: needs,
+                looks: false,
+            };
             ((*unit).to_owned(), needs)
         });
         Self {

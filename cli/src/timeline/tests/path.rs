@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::{Story, chain, event, trouble};
-use crate::timeline::Step;
+use crate::timeline::{Needs, Step, text};
+use crate::ui::Style;
 
 fn path(story: &Story) -> Vec<(String, u64, u64)> {
     let path = story.timeline().critical_path.unwrap_or_default();
@@ -54,7 +55,7 @@ fn a_need_that_had_to_come_up_again_counts_from_then() {
 
 #[test]
 fn a_wait_for_ones_own_check_is_ones_own() {
-    let story = Story::new(
+    let mut story = Story::new(
         &[("t-a", &[]), ("t-b", &["t-a"])],
         &[
             (0, "t-b", "pending waiting"),
@@ -63,6 +64,9 @@ fn a_wait_for_ones_own_check_is_ones_own() {
             (800, "t-b", "waiting done"),
         ],
     );
+    // Without a look, what it has waited for is not in this configuration.
+    assert_eq!(story.timeline().critical_path, None);
+    story.needs.as_mut().unwrap().get_mut("t-a").unwrap().looks = true;
     assert_eq!(
         path(&story),
         [("t-a".to_owned(), 0, 500), ("t-b".to_owned(), 500, 800)]
@@ -75,6 +79,14 @@ fn what_failed_is_not_on_it_and_without_needs_there_is_none() {
     let mut story = chain();
     story.needs = None;
     assert_eq!(story.timeline().critical_path, None);
+}
+
+#[test]
+fn needs_that_were_edited_away_make_up_no_path() {
+    let mut story = chain();
+    story.needs.as_mut().unwrap().remove("db");
+    assert_eq!(story.timeline().critical_path, None);
+    assert!(text(&story.timeline(), "demo", 80, Style::new(false)).contains("critical path: not known"));
 }
 
 #[test]
@@ -108,7 +120,7 @@ fn needs_that_a_hostile_box_makes_a_circle_end_somewhere() {
             (8, "a", "waiting running"),
         ],
     );
-    assert_eq!(named(&story).len(), 2);
+    assert_eq!(story.timeline().critical_path, None);
 }
 
 /// How long each unit takes, and which of those before it needs.
@@ -137,8 +149,8 @@ fn play(graph: &[(u64, Vec<usize>)]) -> (Story, Vec<u64>) {
         told.push(((at, 2 * unit + 1, unit), name.clone(), from));
         ready.push(at + takes);
         told.push(((at + takes, 2 * unit + 2, unit), name.clone(), "running done 0"));
-        let names = wanted.iter().map(|need| format!("t{need}")).collect();
-        needs.insert(name, names);
+        let units = wanted.iter().map(|need| format!("t{need}")).collect();
+        needs.insert(name, Needs { units, looks: false });
     }
     told.sort();
     story.needs = Some(needs);
