@@ -34,6 +34,7 @@ pub mod settings;
 pub mod supervisor_binary;
 pub mod target;
 pub mod terminal;
+pub mod timeline;
 pub mod ui;
 pub mod units;
 pub mod wizard;

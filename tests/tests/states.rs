@@ -70,7 +70,7 @@ fn a_paused_box_keeps_every_process_and_says_what_to_do() {
             .next()
             .is_some_and(|line| line.contains("paused"))
     );
-    for verb in ["logs", "events"] {
+    for verb in ["logs", "events", "timeline"] {
         test_box.run(verb, &[]).ok();
     }
     for (verb, arguments) in NEED_RUNNING {
@@ -108,7 +108,7 @@ fn a_stopped_box_runs_everything_again_when_started() {
         status["services"][0]["name"], "web",
         "units as last recorded: {status}"
     );
-    for verb in ["logs", "events"] {
+    for verb in ["logs", "events", "timeline"] {
         test_box.run(verb, &[]).ok();
     }
     for verb in ["pause", "unpause"] {
@@ -140,8 +140,8 @@ fn a_stopped_box_runs_everything_again_when_started() {
 fn a_box_that_is_not_there() {
     let project = Project::new(YAML);
     for verb in [
-        "status", "logs", "events", "start", "stop", "restart", "pause", "unpause", "wait", "reload", "url",
-        "destroy",
+        "status", "logs", "events", "timeline", "start", "stop", "restart", "pause", "unpause", "wait",
+        "reload", "url", "destroy",
     ] {
         project
             .run(&[verb, "no-such-box"])

@@ -26,6 +26,7 @@ pub mod shell;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod timeline;
 pub mod url;
 pub mod validate;
 pub mod wait;
@@ -129,6 +130,8 @@ pub enum Command {
     Url(url::Arguments),
     /// Show state changes of a box's units
     Events(events::Arguments),
+    /// Show how a box's units came up, and what decided how long that took
+    Timeline(timeline::Arguments),
     /// Save boxes, for new ones to start warm
     #[command(visible_alias = "snapshot")]
     Checkpoint(checkpoint::Arguments),
@@ -169,6 +172,7 @@ impl Command {
             Self::Cp(arguments) => cp::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
+            Self::Timeline(arguments) => timeline::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),
             Self::Init(arguments) => init::run(&arguments, context),
             Self::Start(arguments) => start::run(&arguments, context),

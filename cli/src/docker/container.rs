@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{
-    ContainerStateStatusEnum, ContainerSummaryStateEnum, ContainerUpdateBody, RestartPolicy as LibraryPolicy,
-    RestartPolicyNameEnum,
-};
+use agentbox_ctl::time::Timestamp;
+use bollard::models::{ContainerUpdateBody, RestartPolicy as LibraryPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptionsBuilder, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
@@ -14,6 +12,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 
 use super::container_spec::create_body;
+use super::container_words::{phase_of_state, phase_of_summary, time_of};
 use super::{ContainerSpec, Docker, DockerError};
 
 /// What a container is doing, in the engine's words.
@@ -73,6 +72,10 @@ pub struct ContainerDetails {
     pub exit_code: Option<i64>,
     /// The kernel killed a process of its last run for want of memory.
     pub out_of_memory: bool,
+    /// When its latest run began, where it has ever run.
+    pub started_at: Option<Timestamp>,
+    /// When its latest run ended, where one has.
+    pub finished_at: Option<Timestamp>,
     /// Labels.
     pub labels: HashMap<String, String>,
     /// Memory limit in bytes.
@@ -184,6 +187,8 @@ impl Docker {
             phase: phase_of_state(state.status),
             exit_code: state.exit_code,
             out_of_memory: state.oom_killed.unwrap_or_default(),
+            started_at: state.started_at.as_deref().and_then(time_of),
+            finished_at: state.finished_at.as_deref().and_then(time_of),
             labels: config.labels.unwrap_or_default(),
             memory: host.memory.filter(|bytes| *bytes > 0),
             nano_cpus: host.nano_cpus.filter(|cpus| *cpus > 0),
@@ -379,29 +384,5 @@ impl Docker {
                 }
             }
         }
-    }
-}
-
-fn phase_of_summary(state: Option<ContainerSummaryStateEnum>) -> ContainerPhase {
-    match state {
-        Some(ContainerSummaryStateEnum::RUNNING) => ContainerPhase::Running,
-        Some(ContainerSummaryStateEnum::PAUSED) => ContainerPhase::Paused,
-        Some(ContainerSummaryStateEnum::RESTARTING) => ContainerPhase::Restarting,
-        Some(ContainerSummaryStateEnum::REMOVING) => ContainerPhase::Removing,
-        Some(ContainerSummaryStateEnum::EXITED) => ContainerPhase::Exited,
-        Some(ContainerSummaryStateEnum::DEAD) => ContainerPhase::Dead,
-        _ => ContainerPhase::Created,
-    }
-}
-
-fn phase_of_state(state: Option<ContainerStateStatusEnum>) -> ContainerPhase {
-    match state {
-        Some(ContainerStateStatusEnum::RUNNING) => ContainerPhase::Running,
-        Some(ContainerStateStatusEnum::PAUSED) => ContainerPhase::Paused,
-        Some(ContainerStateStatusEnum::RESTARTING) => ContainerPhase::Restarting,
-        Some(ContainerStateStatusEnum::REMOVING) => ContainerPhase::Removing,
-        Some(ContainerStateStatusEnum::EXITED) => ContainerPhase::Exited,
-        Some(ContainerStateStatusEnum::DEAD) => ContainerPhase::Dead,
-        _ => ContainerPhase::Created,
     }
 }

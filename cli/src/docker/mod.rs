@@ -10,6 +10,7 @@ mod archive;
 mod attachment;
 mod container;
 mod container_spec;
+mod container_words;
 mod error;
 mod exec;
 mod image;

@@ -1,14 +1,17 @@
 //! A connection to the supervisor of a running box.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use agentbox_ctl::client::{Call, Client, connection_lost};
+use agentbox_ctl::client::{Call, Client, Part, connection_lost};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 use agentbox_ctl::protocol::VERSION;
-use agentbox_ctl::protocol::message::{Answer, Request};
+use agentbox_ctl::protocol::message::{Answer, Item, Request};
+use agentbox_ctl::report::Event;
 use tokio::time::timeout;
 
+use super::recorded::KEPT_EVENTS;
 use super::refused;
 use crate::docker::{Docker, ExecOptions, KeptStderr};
 use crate::ui::one_line;
@@ -89,6 +92,33 @@ impl Channel {
             .call(request)
             .await
             .map_err(|failure| self.explain(failure))
+    }
+
+    /// The newest events of the box's journal, oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn events(&self) -> Result<Vec<Event>, Failure> {
+        let request = Request::Events {
+            after: None,
+            since: None,
+            follow: false,
+        };
+        let mut call = self.call(&request).await?;
+        let mut events = VecDeque::new();
+        loop {
+            match call.next().await.map_err(|failure| self.explain(failure))? {
+                Part::Item(Item::Event(event)) => {
+                    // A supervisor sends no more than these.
+                    if events.len() == KEPT_EVENTS {
+                        events.pop_front();
+                    }
+                    events.push_back(event);
+                }
+                Part::Done(_) => return Ok(events.into()),
+                Part::Item(Item::Log(_)) | Part::Data(_) => {}
+            }
+        }
     }
 
     /// Makes a connection that ended a failure of this box: with what the box's side wrote to its stderr, where it

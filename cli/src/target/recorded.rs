@@ -18,7 +18,7 @@ const RECORD_LIMIT: usize = 16 << 20;
 /// Largest journal that is read, in bytes: twice the events that are kept, with room.
 const JOURNAL_LIMIT: usize = 64 << 20;
 /// Newest events that are shown, as the supervisor does.
-const KEPT_EVENTS: usize = 10_000;
+pub(super) const KEPT_EVENTS: usize = 10_000;
 /// Most bytes of logs that are downloaded: a disk that fills up helps nobody.
 const LOGS_LIMIT: u64 = 64 << 30;
 

@@ -160,18 +160,7 @@ impl Ui {
     /// # Errors
     /// Stdout that cannot be written.
     pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string(value)
-            .map_err(|error| Failure::failed("cannot encode the answer as JSON").because(&error))?;
-        // JSON leaves C1 controls and bidirectional overrides as they are; they may come from a box.
-        let mut safe = String::with_capacity(text.len());
-        for character in text.chars() {
-            if is_unwanted(character) {
-                safe.push_str(&format!("\\u{:04x}", u32::from(character)));
-            } else {
-                safe.push(character);
-            }
-        }
-        self.line(&safe)
+        self.line(&json(value)?)
     }
 
     /// A line about what happens, on stderr; nothing with `--quiet`.
@@ -267,6 +256,25 @@ impl Ui {
             let _ = stderr.write_all(bytes).and_then(|()| stderr.flush());
         });
     }
+}
+
+/// One value as one line of JSON, without a line end.
+///
+/// # Errors
+/// A value that JSON has no form for.
+pub fn json(value: &impl Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Failure::failed("cannot encode the answer as JSON").because(&error))?;
+    // JSON leaves C1 controls and bidirectional overrides as they are; they may come from a box.
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_unwanted(character) {
+            safe.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            safe.push(character);
+        }
+    }
+    Ok(safe)
 }
 
 fn read_answer() -> Result<bool, Failure> {
