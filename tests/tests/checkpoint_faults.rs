@@ -6,7 +6,7 @@ use agentbox_tests::checkpoints::list;
 use agentbox_tests::own_engine::OwnEngine;
 use agentbox_tests::{Project, TestBox, engine, images, wait_until};
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const YAML: &str = "services: {web: {command: exec sleep 1000}}\n";
 /// How long the engine may take to end what nobody waits for any more.
