@@ -1,7 +1,7 @@
 //! Checkpoints: taken in every state, kept whole, listed, named, flattened, removed.
 
 use agentbox_tests::checkpoints::{list, take, warm};
-use agentbox_tests::{Project, TestBox, engine, images};
+use agentbox_tests::{Project, engine, images};
 use serde_json::{Value, json};
 
 const YAML: &str = "services: {web: {command: exec sleep 1000}}\n";
