@@ -234,7 +234,7 @@ fn env_files(proposal: &mut Proposal, file: &str, name: &str, service: &Map<Stri
     let mut inside = Vec::new();
     for path in value::strings(service.get("env_file")) {
         let path = path.trim_start_matches("./").to_owned();
-        let is_nothing = path.split('/').all(|name| matches!(name, "" | "."));
+        let is_nothing = path.split('/').all(|name| matches!(name.trim(), "" | "."));
         if path.starts_with(['/', '~']) || path.split('/').any(|name| name == "..") || is_nothing {
             proposal.note(format!(
                 "{file}: the env_file of {name} lies outside of the project"
