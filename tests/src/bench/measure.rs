@@ -119,7 +119,8 @@ pub(crate) fn timed(mut command: Command) -> f64 {
     milliseconds(elapsed)
 }
 
-/// Medians of two measurements that take turns, so that what disturbs the machine disturbs both.
+/// Medians of two measurements that take turns, so that what disturbs the machine disturbs both. Each begins every
+/// second round, so that what one leaves behind meets both alike.
 pub(crate) fn alternate(
     rounds: usize,
     mut ours: impl FnMut() -> f64,
@@ -128,7 +129,17 @@ pub(crate) fn alternate(
     // One of each in advance, to fill caches.
     ours();
     theirs();
-    let (first, second) = (0..rounds).map(|_| (ours(), theirs())).unzip();
+    let (first, second) = (0..rounds)
+        .map(|round| {
+            if round % 2 == 0 {
+                let first = ours();
+                (first, theirs())
+            } else {
+                let second = theirs();
+                (ours(), second)
+            }
+        })
+        .unzip();
     (median(first), median(second))
 }
 
