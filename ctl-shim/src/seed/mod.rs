@@ -160,6 +160,9 @@ impl Receiver<'_> {
         let path = self.path(relative);
         let mode = mode & PERMISSIONS;
         let make = || DirBuilder::new().mode(mode | WRITABLE).create(&path);
+        if let Some(warm) = &mut self.warm {
+            warm.settle();
+        }
         // Most of a warm tree is there, and to look is cheaper.
         let made = match self.warm {
             Some(_) if is_directory(&path) => Err(ErrorKind::AlreadyExists.into()),

@@ -5,11 +5,14 @@
 //! list of what hosts sent ─► channel ─► threads ─► what lies in each directory ─► Warm
 //! ```
 //!
+//! Directories that hold others come first, and nobody looks for a directory by its name before: found along with its
+//! parent's names it costs once, found by itself it costs again.
+//!
 //! Some file systems, those in user space among them, give the attributes of everything in a directory along with the
 //! names, for less than half of what they cost one by one, and as many as the buffer takes. Reading ahead keeps such a
 //! file system busy all the time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::mem;
 use std::os::unix::fs::MetadataExt;
@@ -82,6 +85,13 @@ struct Read {
     seen: Vec<Option<Seen>>,
 }
 
+/// A directory to read.
+struct Order {
+    directory: Vec<u8>,
+    /// It holds others.
+    is_outer: bool,
+}
+
 /// A walk under way.
 pub(super) struct Walk {
     /// The workspace; nothing is read where it cannot be opened.
@@ -89,52 +99,51 @@ pub(super) struct Walk {
     /// Directories that are read, or will be.
     directories: HashSet<Vec<u8>>,
     /// Brings directories to the threads, until it is closed.
-    queue: Option<Sender<Vec<u8>>>,
+    queue: Option<Sender<Order>>,
+    /// Tells of each directory with others in it that it was read.
+    outer: Receiver<()>,
+    /// How many of them are yet to be read.
+    outer_left: usize,
     threads: Vec<JoinHandle<Vec<Read>>>,
     /// What was read here.
     read: Vec<Read>,
 }
 
 impl Walk {
-    /// Begins with the workspace itself.
-    pub(super) fn new(workspace: &Path) -> Self {
+    /// Reads the workspace itself and the directories that lead to these paths.
+    pub(super) fn new<'path>(workspace: &Path, paths: impl Iterator<Item = &'path [u8]>) -> Self {
         let root = File::open(workspace).ok().map(Arc::new);
         let (queue, queued) = channel();
+        let (tell, outer) = channel();
         let queued = Arc::new(Mutex::new(queued));
         let threads = (0..THREADS).filter_map(|_| {
-            let (root, queued) = (root.clone()?, Arc::clone(&queued));
-            let work = move || read_all(&root, &queued);
+            let (root, queued, tell) = (root.clone()?, Arc::clone(&queued), tell.clone());
+            let work = move || read_all(&root, &queued, &tell);
             Builder::new().stack_size(STACK).spawn(work).ok()
         });
-        let mut walk = Self {
+        let orders = orders(paths);
+        let walk = Self {
             threads: threads.collect(),
             root,
-            directories: HashSet::new(),
+            outer_left: orders.iter().filter(|order| order.is_outer).count(),
+            directories: orders.iter().map(|order| order.directory.clone()).collect(),
             queue: Some(queue),
+            outer,
             read: Vec::new(),
         };
-        walk.ahead(b"");
+        for order in orders {
+            // Where no thread runs, nothing is known.
+            let _ = walk.queue.as_ref().map(|queue| queue.send(order));
+        }
         walk
     }
 
-    /// Lets the directories be read that lead to a path.
-    pub(super) fn lead_to(&mut self, path: &[u8]) {
-        let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else {
-            return;
-        };
-        let above = path.get(..slash).unwrap_or_default();
-        if !self.directories.contains(above) {
-            self.lead_to(above);
-            self.ahead(above);
+    /// Waits until all directories of the list are known, as something in those that hold them.
+    pub(super) fn settle(&mut self) {
+        while self.outer_left > 0 && self.outer.recv().is_ok() {
+            self.outer_left -= 1;
         }
-    }
-
-    fn ahead(&mut self, directory: &[u8]) {
-        self.directories.insert(directory.to_vec());
-        if let Some(queue) = &self.queue {
-            // Where no thread runs, nothing is known.
-            let _ = queue.send(directory.to_vec());
-        }
+        self.outer_left = 0;
     }
 
     /// Reads one more, unless that was said before.
@@ -174,14 +183,58 @@ impl Walk {
     }
 }
 
+/// The directories that lead to paths, the workspace included: first those that hold others, from the workspace down.
+fn orders<'path>(paths: impl Iterator<Item = &'path [u8]>) -> Vec<Order> {
+    // With whether it holds others.
+    let mut directories = HashMap::from([(&b""[..], false)]);
+    for path in paths {
+        let mut directory = above(path);
+        // What leads to one that is known is known, too.
+        let mut is_new = directories
+            .insert(directory, directories.get(directory) == Some(&true))
+            .is_none();
+        while is_new && !directory.is_empty() {
+            directory = above(directory);
+            is_new = directories.insert(directory, true).is_none();
+        }
+    }
+    let mut orders: Vec<Order> = directories
+        .into_iter()
+        .map(|(directory, is_outer)| Order {
+            directory: directory.to_vec(),
+            is_outer,
+        })
+        .collect();
+    let depth = |path: &[u8]| {
+        (
+            !path.is_empty(),
+            path.iter().filter(|byte| **byte == b'/').count(),
+        )
+    };
+    orders.sort_by_cached_key(|order| (!order.is_outer, depth(&order.directory)));
+    orders
+}
+
+/// The directory that a path lies in; of the workspace itself that is it again.
+fn above(path: &[u8]) -> &[u8] {
+    let slash = path.iter().rposition(|byte| *byte == b'/');
+    slash.and_then(|slash| path.get(..slash)).unwrap_or_default()
+}
+
 /// What a thread does until there is no more.
-fn read_all(root: &File, queued: &Mutex<Receiver<Vec<u8>>>) -> Vec<Read> {
+fn read_all(root: &File, queued: &Mutex<Receiver<Order>>, tell: &Sender<()>) -> Vec<Read> {
     let mut buffer = Vec::with_capacity(NAMES);
     let mut found = Vec::new();
     loop {
         let next = queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(directory) => found.extend(read(root, directory, &mut buffer)),
+            Ok(order) => {
+                found.extend(read(root, order.directory, &mut buffer));
+                if order.is_outer {
+                    // Who does not wait any more need not know.
+                    let _ = tell.send(());
+                }
+            }
             Err(_) => return found,
         }
     }
@@ -232,10 +285,10 @@ mod tests {
             fs::write(root.path().join(directory).join("x"), "xx").unwrap();
         }
         symlink("f", root.path().join("link")).unwrap();
-        let mut walk = Walk::new(root.path());
-        for path in ["a/b/c/x", "a/b/c/y", "a/d/x", "gone/x", "link/x", "x"] {
-            walk.lead_to(path.as_bytes());
-        }
+        let listed = ["a/b/c/x", "a/b/c/y", "a/d/x", "gone/x", "link/x", "x"];
+        let mut walk = Walk::new(root.path(), listed.iter().map(|path| path.as_bytes()));
+        walk.settle();
+        walk.settle();
         walk.directory(b"e");
         walk.directory(b"e");
         walk.directory(b"a/d");
@@ -260,5 +313,34 @@ mod tests {
                 "link"
             ]
         );
+    }
+
+    #[test]
+    fn directories_that_hold_others_come_first() {
+        let paths = ["a/b/c/x", "a/y", "x", "a/b/y", "d/x", "d/e/f/x"];
+        for paths in [paths.to_vec(), paths.into_iter().rev().collect()] {
+            let orders = orders(paths.iter().map(|path| path.as_bytes()));
+            let mut outer: Vec<_> = orders.iter().take_while(|order| order.is_outer).collect();
+            assert!(orders.iter().skip(outer.len()).all(|order| !order.is_outer));
+            outer.sort_by_key(|order| &order.directory);
+            let name = |order: &Order| String::from_utf8_lossy(&order.directory).into_owned();
+            assert_eq!(
+                outer.iter().map(|order| name(order)).collect::<Vec<_>>(),
+                ["", "a", "a/b", "d", "d/e"]
+            );
+            let mut inner: Vec<_> = orders.iter().skip(5).map(name).collect();
+            inner.sort();
+            assert_eq!(inner, ["a/b/c", "d/e/f"]);
+            assert_eq!(orders[0].directory, b"");
+        }
+        assert_eq!(orders([].into_iter()).len(), 1);
+    }
+
+    #[test]
+    fn a_workspace_that_is_not_there_holds_nobody_up() {
+        let root = tempfile::tempdir().unwrap();
+        let mut walk = Walk::new(&root.path().join("gone"), [&b"a/b"[..]].into_iter());
+        walk.settle();
+        walk.finish(|path, _| panic!("{path:?}"));
     }
 }

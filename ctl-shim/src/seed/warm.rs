@@ -79,7 +79,6 @@ impl<'a> Warm<'a> {
     /// `list` is what hosts have sent so far; where it is missing or cut, less is known.
     pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
         let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
-        let mut walk = Walk::new(workspace);
         let listed_at = fs::symlink_metadata(list).map_or(i64::MIN, |metadata| metadata.mtime());
         if let Ok(mut list) = File::open(list)
             && let Ok(mut decoder) = buffered(&mut list)
@@ -90,15 +89,14 @@ impl<'a> Warm<'a> {
                     Record::Keep { path } => (path, None),
                     _ => break,
                 };
-                walk.lead_to(&path);
                 known.entry(path).or_default().sent = sent;
             }
         }
         Self {
             workspace,
             listed_at,
+            walk: Walk::new(workspace, known.keys().map(Vec::as_slice)),
             known,
-            walk,
             repositories: Vec::new(),
             questions: Vec::new(),
             own: Vec::new(),
@@ -117,6 +115,11 @@ impl<'a> Warm<'a> {
                 self.known.insert(path.to_vec(), known);
             }
         }
+    }
+
+    /// Makes it cheap to look for directories.
+    pub(super) fn settle(&mut self) {
+        self.walk.settle();
     }
 
     /// The host has this directory, and here is one.
