@@ -15,6 +15,7 @@ pub mod context;
 pub mod copy;
 pub mod creation;
 pub mod docker;
+pub mod forward;
 pub mod host_file;
 pub mod host_git;
 pub mod image;

@@ -11,11 +11,13 @@ pub mod diff;
 pub mod doctor;
 pub mod events;
 pub mod exec;
+pub mod forward;
 pub mod image;
 pub mod init;
 pub mod list;
 pub mod logs;
 pub mod pause;
+pub mod ports;
 pub mod prune;
 pub mod pull;
 pub mod reload;
@@ -128,6 +130,10 @@ pub enum Command {
     Cp(cp::Arguments),
     /// Print a box's web URL
     Url(url::Arguments),
+    /// Bring ports of a box to this machine
+    Forward(forward::Arguments),
+    /// Show what listens in a box
+    Ports(ports::Arguments),
     /// Show state changes of a box's units
     Events(events::Arguments),
     /// Show how a box's units came up, and what decided how long that took
@@ -171,6 +177,8 @@ impl Command {
             Self::Reload(arguments) => reload::run(&arguments, context),
             Self::Cp(arguments) => cp::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
+            Self::Forward(arguments) => forward::run(&arguments, context),
+            Self::Ports(arguments) => ports::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
             Self::Timeline(arguments) => timeline::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),

@@ -8,6 +8,7 @@ use bollard::models::{ContainerUpdateBody, RestartPolicy as LibraryPolicy, Resta
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptionsBuilder, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 
@@ -278,6 +279,23 @@ impl Docker {
                 DockerError::InspectContainer(container.to_owned(), cause)
             })),
             None => Ok(-1),
+        }
+    }
+
+    /// Waits until a container has been removed, however often it is stopped and started before.
+    ///
+    /// # Errors
+    /// No such container (404), those of the engine.
+    pub async fn wait_removed(&self, container: &str) -> Result<(), DockerError> {
+        let options = WaitContainerOptionsBuilder::default()
+            .condition("removed")
+            .build();
+        let mut stream = self.patient.wait_container(container, Some(options));
+        match stream.next().await {
+            None | Some(Ok(_) | Err(bollard::errors::Error::DockerContainerWaitError { .. })) => Ok(()),
+            Some(Err(error)) => Err(self.error(&error, |cause| {
+                DockerError::InspectContainer(container.to_owned(), cause)
+            })),
         }
     }
 

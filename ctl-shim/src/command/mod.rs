@@ -3,6 +3,7 @@
 mod connect;
 mod container;
 mod daemon;
+mod dial;
 mod look;
 mod offline;
 mod output;
@@ -96,6 +97,9 @@ enum Command {
     /// Bridge stdin and stdout to the supervisor's socket
     #[command(hide = true)]
     Connect,
+    /// Bridge stdin and stdout, in frames, to a TCP port of the box
+    #[command(hide = true)]
+    Dial(dial::DialArguments),
     /// Run the container of a service with `image`
     #[command(hide = true)]
     Container(container::ContainerArguments),
@@ -167,6 +171,7 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::Init(arguments) => Ok(daemon::init(&arguments, &context.socket)),
         Command::Seed(arguments) => daemon::seed(&arguments, context).map(|()| 0),
         Command::Connect => connect::connect(&context.socket).map(|()| 0),
+        Command::Dial(arguments) => dial::dial(&arguments).map(|()| 0),
         Command::Container(arguments) => Ok(container::container(&arguments, context)),
         Command::Session(arguments) => Ok(session::session(arguments)),
         Command::Work(arguments) => work::work(&arguments, context),

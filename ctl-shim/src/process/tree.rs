@@ -4,7 +4,7 @@
 //! or descends from one that does. A scan of `/proc` is a picture of a moving thing, so ending is a loop: look, send
 //! SIGKILL, look again, until nothing is found. A tree that outgrows two looks is stopped (SIGSTOP) first.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -171,6 +171,22 @@ fn select(mut processes: Vec<Process>, is_member: impl Fn(&Process) -> bool) -> 
     }
     processes.retain(|process| found.contains(&process.pid));
     processes
+}
+
+/// All live processes, and of which unit each is: pid to index in `units`. One look for all.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn owners(units: &[&UnitHandle]) -> io::Result<(Vec<Process>, HashMap<u32, usize>)> {
+    let processes = scan(&mut |_| {})?;
+    let mut owners = HashMap::new();
+    for (index, unit) in units.iter().enumerate() {
+        let mark = Mark::of_unit(unit);
+        for process in select(processes.clone(), |process| mark.is_on(process)) {
+            owners.entry(process.pid).or_insert(index);
+        }
+    }
+    Ok((processes, owners))
 }
 
 /// Sends a signal to every process of a unit.

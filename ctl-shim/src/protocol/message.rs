@@ -66,6 +66,8 @@ pub enum Request {
         #[serde(flatten)]
         range: LogRange,
     },
+    /// What listens on TCP in the box: [`Answer::Ports`].
+    Ports,
 }
 
 /// Which part of a log.
@@ -144,8 +146,25 @@ pub enum Answer {
     Reload(Vec<ReloadStep>),
     /// Of [`Request::Wait`].
     Waited(UnitsReport),
+    /// Of [`Request::Ports`], by port.
+    Ports(Vec<ListeningPort>),
     /// Nothing to say beyond success.
     Nothing,
+}
+
+/// A TCP port that a process of the box listens on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListeningPort {
+    /// The port.
+    pub port: u16,
+    /// Addresses on which it listens.
+    pub addresses: Vec<String>,
+    /// The unit that the process is of.
+    pub unit: Option<String>,
+    /// Name of the program.
+    pub process: Option<String>,
+    /// Process id in the box.
+    pub pid: Option<u32>,
 }
 
 /// What a start, stop or restart did to one unit.

@@ -15,6 +15,7 @@
 //! A stream that its reader does not drain holds back only itself: the supervisor sends at most [`WINDOW`]
 //! frames beyond the last acknowledged one and buffers nothing more.
 
+pub mod dial;
 pub mod frame;
 pub mod message;
 pub mod seed;

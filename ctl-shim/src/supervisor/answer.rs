@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::server::Stream;
 use super::shared::{Ask, Command, Shared};
+use super::{launch, ports};
 use crate::failure::Failure;
 use crate::logs::reader::LogReader;
 use crate::paths::DOCKER_DAEMON;
@@ -43,6 +44,7 @@ pub(super) async fn answer(
             events(after.unwrap_or(0), since, follow, stream, shared).await?;
             Ok(Answer::Nothing)
         }
+        Request::Ports => ports(shared).await,
         Request::Logs { units, range } => logs(units, &range, stream, shared).await,
     }
 }
@@ -55,6 +57,21 @@ async fn ask(shared: &Shared, ask: Ask) -> Result<Answer, Failure> {
         .await
         .map_err(|_| stopping())?;
     answer.await.map_err(|_| stopping())?
+}
+
+/// Going through `/proc` takes a while: not on the thread that everything else runs on.
+async fn ports(shared: &Shared) -> Result<Answer, Failure> {
+    let (reply, handles) = oneshot::channel();
+    shared
+        .commands
+        .send(Command::Handles(reply))
+        .await
+        .map_err(|_| stopping())?;
+    let units = handles.await.map_err(|_| stopping())?;
+    let (reply, found) = oneshot::channel();
+    // A client that has gone needs no answer.
+    launch::aside(Box::new(move || drop(reply.send(ports::look(&units))))).map_err(Failure::failed)?;
+    found.await.map_err(|_| stopping())?.map(Answer::Ports)
 }
 
 fn stopping() -> Failure {

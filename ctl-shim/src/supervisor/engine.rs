@@ -177,6 +177,7 @@ impl Engine {
         match command {
             // A client that did not wait for the answer is no concern of ours.
             Command::Status(reply) => drop(reply.send(self.report())),
+            Command::Handles(reply) => drop(reply.send(self.launcher.handles())),
             Command::Ask(ask, reply) => self.ask(ask, reply),
         }
     }

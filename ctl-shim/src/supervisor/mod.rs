@@ -25,6 +25,7 @@ pub mod machine;
 mod message;
 mod output;
 mod ownership;
+mod ports;
 mod probe;
 mod record;
 mod requests;

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::journal::Journal;
 use crate::failure::Failure;
+use crate::process::tree::UnitHandle;
 use crate::protocol::message::Answer;
 use crate::report::UnitsReport;
 use crate::time::Timestamp;
@@ -17,6 +18,8 @@ use crate::time::Timestamp;
 pub(super) enum Command {
     /// The unit table.
     Status(oneshot::Sender<UnitsReport>),
+    /// The units that have run, with what tells their processes.
+    Handles(oneshot::Sender<Vec<(String, UnitHandle)>>),
     /// Something that takes its time.
     Ask(Ask, oneshot::Sender<Result<Answer, Failure>>),
 }

@@ -212,6 +212,14 @@ impl Launcher {
         }
     }
 
+    /// The units that have run, with what tells their processes.
+    pub(super) fn handles(&self) -> Vec<(String, UnitHandle)> {
+        let entries = self.entries.values();
+        entries
+            .map(|entry| (entry.name.clone(), entry.handle.clone()))
+            .collect()
+    }
+
     /// Drops what is known of a unit; its log stays on disk.
     pub(super) fn forget(&mut self, key: Key) {
         if let Some(entry) = self.entries.remove(&key) {
