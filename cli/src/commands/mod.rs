@@ -15,6 +15,7 @@ pub mod image;
 pub mod init;
 pub mod list;
 pub mod logs;
+pub mod on;
 pub mod pause;
 pub mod prune;
 pub mod pull;
@@ -130,6 +131,8 @@ pub enum Command {
     Url(url::Arguments),
     /// Show state changes of a box's units
     Events(events::Arguments),
+    /// Run a command here whenever units of a box change
+    On(on::Arguments),
     /// Show how a box's units came up, and what decided how long that took
     Timeline(timeline::Arguments),
     /// Save boxes, for new ones to start warm
@@ -172,6 +175,7 @@ impl Command {
             Self::Cp(arguments) => cp::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
+            Self::On(arguments) => on::run(&arguments, context),
             Self::Timeline(arguments) => timeline::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),
             Self::Init(arguments) => init::run(&arguments, context),
