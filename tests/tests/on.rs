@@ -175,6 +175,26 @@ fn a_command_that_fails_or_is_missing_is_told_and_once_passes_its_code_on() {
 }
 
 #[test]
+fn a_stopped_box_is_followed_from_its_next_start() {
+    let project = Project::new(YAML);
+    let test_box = project.create(&["--wait"]);
+    test_box.run("stop", &[]).ok();
+    let last = *numbers(&events(&test_box, &[])).last().expect("events");
+    let on = follow(&test_box, &["--once", "build:done"], &RECORD);
+    await_stderr(&on, "is stopped: waiting for it");
+    test_box.run("start", &["--wait"]).ok();
+    on.finish(LIMIT).ok().complains(&["is running"]);
+    let seen = lines(&project, "seen", 1);
+    let number: u64 = seen[0]
+        .split(' ')
+        .next()
+        .expect("a word")
+        .parse()
+        .expect("a number");
+    assert!(number > last && seen.len() == 1, "{seen:?} after {last}");
+}
+
+#[test]
 fn a_signal_ends_the_command_too() {
     let project = Project::new(YAML);
     let test_box = project.create(&["--wait"]);
@@ -206,6 +226,10 @@ fn what_is_no_event_no_unit_or_no_command_is_refused() {
     ] {
         project.run(words).expect_code(2).complains(texts);
     }
+    project
+        .run(&["on", "no-such-box", "web:ready", "--", "true"])
+        .expect_code(3)
+        .complains(&["error: ", "hint: "]);
     let test_box = project.create(&["--wait"]);
     test_box
         .run("on", &["wbe:ready", "--", "true"])
