@@ -16,6 +16,7 @@ pub mod image;
 pub mod init;
 pub mod list;
 pub mod logs;
+pub mod on;
 pub mod pause;
 pub mod ports;
 pub mod prune;
@@ -136,6 +137,8 @@ pub enum Command {
     Ports(ports::Arguments),
     /// Show state changes of a box's units
     Events(events::Arguments),
+    /// Run a command here whenever units of a box change
+    On(on::Arguments),
     /// Show how a box's units came up, and what decided how long that took
     Timeline(timeline::Arguments),
     /// Save boxes, for new ones to start warm
@@ -180,6 +183,7 @@ impl Command {
             Self::Forward(arguments) => forward::run(&arguments, context),
             Self::Ports(arguments) => ports::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
+            Self::On(arguments) => on::run(&arguments, context),
             Self::Timeline(arguments) => timeline::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),
             Self::Init(arguments) => init::run(&arguments, context),

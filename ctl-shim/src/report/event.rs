@@ -18,6 +18,26 @@ pub enum EventKind {
     Gap,
 }
 
+impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::ServiceState, Self::TaskState, Self::BoxState, Self::Gap];
+
+    /// The word users see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ServiceState => "service-state",
+            Self::TaskState => "task-state",
+            Self::BoxState => "box-state",
+            Self::Gap => "gap",
+        }
+    }
+
+    /// The kind that a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
 /// One line of `events --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,4 +61,18 @@ pub struct Event {
     pub pid: Option<u32>,
     /// Exit code, where the event is an exit.
     pub exit_code: Option<i32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_json() {
+        for kind in EventKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(EventKind::from_word(kind.as_str()), Some(kind));
+        }
+        assert_eq!(EventKind::from_word("Gap"), None);
+    }
 }

@@ -61,6 +61,20 @@ pub enum UnitState {
 }
 
 impl ServiceState {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Pending,
+        Self::Waiting,
+        Self::Starting,
+        Self::Running,
+        Self::Ready,
+        Self::Unhealthy,
+        Self::Backoff,
+        Self::Crashed,
+        Self::Stopping,
+        Self::Stopped,
+    ];
+
     /// The word users see.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -79,6 +93,17 @@ impl ServiceState {
 }
 
 impl TaskState {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Waiting,
+        Self::Running,
+        Self::Done,
+        Self::Failed,
+        Self::Skipped,
+        Self::Stopped,
+    ];
+
     /// The word users see.
     pub const fn as_str(self) -> &'static str {
         match self {
