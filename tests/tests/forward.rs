@@ -111,6 +111,18 @@ fn fails(port: u16) {
     assert_eq!(answer, b"");
 }
 
+/// Waits until so many connections are being served in the box.
+fn await_dials(test_box: &TestBox<'_>, count: usize) {
+    wait_for(&format!("{count} dials"), LIMIT, || {
+        let dials = test_box.processes_matching("agentbox-ctl dial");
+        if dials.len() == count {
+            Ok(())
+        } else {
+            Err(format!("{dials:?}"))
+        }
+    });
+}
+
 #[test]
 fn both_address_families_large_content_and_both_ends_pass() {
     let project = project();
@@ -145,34 +157,13 @@ fn both_address_families_large_content_and_both_ends_pass() {
     });
     // A client that goes leaves nothing in the box.
     drop(connect(locals[0]));
-    wait_for("the end of all dials", LIMIT, || {
-        let left = test_box.processes_matching("agentbox-ctl dial");
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("{left:?}"))
-        }
-    });
+    await_dials(&test_box, 0);
     // Nor does a forward that is killed in the midst of a connection.
     let mut open = connect(locals[1]);
     open.write_all(b"x").expect("it can be written");
-    wait_for("a dial", LIMIT, || {
-        let dials = test_box.processes_matching("agentbox-ctl dial");
-        if dials.is_empty() {
-            Err(String::new())
-        } else {
-            Ok(())
-        }
-    });
+    await_dials(&test_box, 1);
     running.signal(Signal::SIGKILL);
-    wait_for("the end of the dial", LIMIT, || {
-        let left = test_box.processes_matching("agentbox-ctl dial");
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("{left:?}"))
-        }
-    });
+    await_dials(&test_box, 0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use agentbox_ctl::client::Part;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
-use agentbox_ctl::protocol::message::{Answer, Item, Request};
+use agentbox_ctl::protocol::message::{Item, Request};
 use agentbox_ctl::report::{Event, EventKind, UnitsReport, event_line};
 use agentbox_ctl::time::Timestamp;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -106,11 +106,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn check_live(target: &Target, channel: &Channel, wanted: &[String]) -> Result<(), Failure> {
-    let Answer::Status(report) = channel.ask(&Request::Status).await? else {
-        return Err(Failure::failed(
-            "the supervisor answered something else than its units",
-        ));
-    };
+    let report = channel.units().await?;
     match check(target, wanted, &report, &[]) {
         Ok(()) => Ok(()),
         Err(_) => check(target, wanted, &report, &channel.events().await?),

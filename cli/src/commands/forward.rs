@@ -45,13 +45,16 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let (name, specs) = forward::split(&arguments.words)?;
     on_runtime(async {
         let mut interrupt = Interrupt::new()?;
-        let target = Target::resolve_settled(context, name).await?;
-        target.require_running()?;
-        let forwards = forward::all(&specs).await?;
-        for forward in &forwards {
-            show(context, &target.info.name, forward)?;
-        }
-        match interrupt.guard(forward::serve(context, &target, &forwards)).await {
+        let forwarding = async {
+            let target = Target::resolve_settled(context, name).await?;
+            target.require_running()?;
+            let forwards = forward::all(&specs).await?;
+            for forward in &forwards {
+                show(context, &target.info.name, forward)?;
+            }
+            forward::serve(context, &target, &forwards).await
+        };
+        match interrupt.guard(forwarding).await {
             Ok(never) => match never {},
             Err(Stopped::Interrupted) => Ok(interrupt::EXIT),
             Err(Stopped::Failed(failure)) => Err(failure),

@@ -2,7 +2,7 @@
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
-use agentbox_ctl::protocol::message::{Answer, LogRange, Request};
+use agentbox_ctl::protocol::message::LogRange;
 use agentbox_ctl::time::Timestamp;
 
 use super::{on_runtime, since};
@@ -95,11 +95,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             return Ok(Exit::SUCCESS);
         }
         let channel = target.channel().await?;
-        let Answer::Status(report) = channel.ask(&Request::Status).await? else {
-            return Err(Failure::failed(
-                "the supervisor answered something else than its units",
-            ));
-        };
+        let report = channel.units().await?;
         if !daemon {
             units::check(&target.info.name, &wanted, &report)?;
         }

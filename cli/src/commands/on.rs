@@ -4,7 +4,6 @@ use std::ffi::OsString;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
-use agentbox_ctl::protocol::message::{Answer, Request};
 use agentbox_ctl::report::{Event, EventKind};
 
 use super::on_runtime;
@@ -134,12 +133,7 @@ async fn begin(target: &Target, patterns: &[Pattern]) -> Result<u64, Failure> {
     let (events, report) = if target.info.state == BoxState::Running {
         let channel = target.channel().await?;
         let events = channel.events().await?;
-        let Answer::Status(report) = channel.ask(&Request::Status).await? else {
-            return Err(Failure::failed(
-                "the supervisor answered something else than its units",
-            ));
-        };
-        (events, report)
+        (events, channel.units().await?)
     } else {
         (target.recorded_events().await?, target.recorded().await?)
     };

@@ -2,7 +2,7 @@
 
 use agentbox_ctl::client::Part;
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::protocol::message::{Answer, Item, Request};
+use agentbox_ctl::protocol::message::{Item, Request};
 use agentbox_ctl::report::{UnitsReport, event_line, status_table, strip_controls};
 use agentbox_ctl::time::Timestamp;
 use serde::Serialize;
@@ -62,22 +62,13 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             return Ok(Exit::SUCCESS);
         }
         let channel = target.channel().await?;
-        let units = ask(&channel).await?;
+        let units = channel.units().await?;
         show(context, &target.info, &units, inspection.as_ref())?;
         if arguments.watch {
             watch(context, &target, &channel, units).await?;
         }
         Ok(Exit::SUCCESS)
     })
-}
-
-async fn ask(channel: &Channel) -> Result<UnitsReport, Failure> {
-    match channel.ask(&Request::Status).await? {
-        Answer::Status(units) => Ok(units),
-        _ => Err(Failure::failed(
-            "the supervisor answered something else than its units",
-        )),
-    }
 }
 
 fn show(
@@ -146,7 +137,7 @@ async fn watch(
     let mut stale = true;
     loop {
         if stale {
-            let now = ask(channel).await;
+            let now = channel.units().await;
             let now = match now {
                 Ok(now) => now,
                 Err(failure) => return target.ended(context, failure).await,

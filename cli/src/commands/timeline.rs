@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use agentbox_ctl::config;
 use agentbox_ctl::config::model::Unit;
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::protocol::message::{Answer, Request};
 use agentbox_ctl::report::{Event, UnitsReport};
 use agentbox_ctl::time::Timestamp;
 use serde::Serialize;
@@ -108,12 +107,7 @@ async fn look(name: Option<&str>, context: &Context) -> Result<(BoxInfo, Timelin
 async fn live(target: &Target) -> Result<(UnitsReport, Vec<Event>), Failure> {
     let channel = target.channel().await?;
     let events = channel.events().await?;
-    match channel.ask(&Request::Status).await? {
-        Answer::Status(units) => Ok((units, events)),
-        _ => Err(Failure::failed(
-            "the supervisor answered something else than its units",
-        )),
-    }
+    Ok((channel.units().await?, events))
 }
 
 /// Who needs whom, by the box's `agentbox.yaml`. Where that cannot be read, all but the critical path can be shown.

@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::protocol::message::{Answer, Request};
 use agentbox_ctl::report::{ServiceState, ServiceStatus, UnitsReport, one_line, service_reason};
 use serde::Serialize;
 
@@ -42,11 +41,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         target.require_running()?;
         let name = &target.info.name;
         let channel = target.channel().await?;
-        let Answer::Status(units) = channel.ask(&Request::Status).await? else {
-            return Err(Failure::failed(
-                "the supervisor answered something else than its units",
-            ));
-        };
+        let units = channel.units().await?;
         check(name, &units)?;
         let url = target.info.url.as_deref().ok_or_else(|| {
             Failure::failed(format!("box `{name}` has no published port"))

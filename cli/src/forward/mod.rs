@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
-use agentbox_ctl::protocol::message::{Answer, Request};
 use agentbox_ctl::report::one_line;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -39,8 +38,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long the box's side may take to say whether the connection stands: both addresses, and a busy engine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-type Accepted = (std::io::Result<TcpStream>, u16);
-type Accepting<'a> = Pin<Box<dyn Future<Output = (Accepted, &'a TcpListener)> + 'a>>;
+type Accepting<'a> = Pin<Box<dyn Future<Output = (TcpStream, &'a TcpListener, u16)> + 'a>>;
 
 /// Serves connections until the box is gone.
 ///
@@ -62,12 +60,8 @@ pub async fn serve(context: &Context, target: &Target, forwards: &[Forward]) -> 
         tokio::select! {
             failure = &mut gone => return Err(failure),
             Some(()) = connections.next() => {}
-            Some(((accepted, port), listener)) = accepting.next(), if connections.len() < MOST => {
-                match accepted {
-                    Ok(local) => connections.push(connection(context, target, local, port, &told)),
-                    // Out of descriptors, most likely: let those in use come back.
-                    Err(_) => tokio::time::sleep(PAUSE).await,
-                }
+            Some((local, listener, port)) = accepting.next(), if connections.len() < MOST => {
+                connections.push(connection(context, target, local, port, &told));
                 accepting.push(accept(listener, port));
             }
         }
@@ -76,8 +70,13 @@ pub async fn serve(context: &Context, target: &Target, forwards: &[Forward]) -> 
 
 fn accept(listener: &TcpListener, port: u16) -> Accepting<'_> {
     Box::pin(async move {
-        let accepted = listener.accept().await.map(|(stream, _)| stream);
-        ((accepted, port), listener)
+        loop {
+            match listener.accept().await {
+                Ok((local, _)) => return (local, listener, port),
+                // Out of descriptors, most likely: let those in use come back.
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
     })
 }
 
@@ -179,9 +178,7 @@ async fn carry(target: &Target, mut local: TcpStream, port: u16, told: &Told) ->
 /// Which unit is to listen on a port, where one says so.
 async fn owner(target: &Target, port: u16) -> Option<String> {
     let channel = target.channel().await.ok()?;
-    let Answer::Status(units) = channel.ask(&Request::Status).await.ok()? else {
-        return None;
-    };
+    let units = channel.units().await.ok()?;
     let service = units
         .services
         .iter()

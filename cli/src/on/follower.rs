@@ -77,14 +77,20 @@ impl<'a> Follower<'a> {
                     }
                 }
                 Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => {}
-                Ok(Part::Done(_)) => self.link = None,
+                Ok(Part::Done(_)) => self.lost().await,
                 Err(failure) => {
                     let why = link.channel.explain(failure);
                     self.context.ui.detail(&one_line(&why.message));
-                    self.link = None;
+                    self.lost().await;
                 }
             }
         }
+    }
+
+    /// A box whose supervisor hangs up is most likely about to stop: it is not asked again at once.
+    async fn lost(&mut self) {
+        self.link = None;
+        self.rest().await;
     }
 
     /// Counts an event; one that has been given before is none.

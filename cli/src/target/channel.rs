@@ -8,7 +8,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 use agentbox_ctl::protocol::VERSION;
 use agentbox_ctl::protocol::message::{Answer, Item, Request};
-use agentbox_ctl::report::Event;
+use agentbox_ctl::report::{Event, UnitsReport};
 use tokio::time::timeout;
 
 use super::recorded::KEPT_EVENTS;
@@ -92,6 +92,19 @@ impl Channel {
             .call(request)
             .await
             .map_err(|failure| self.explain(failure))
+    }
+
+    /// All units as they are.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn units(&self) -> Result<UnitsReport, Failure> {
+        match self.ask(&Request::Status).await? {
+            Answer::Status(units) => Ok(units),
+            _ => Err(Failure::failed(
+                "the supervisor answered something else than its units",
+            )),
+        }
     }
 
     /// The newest events of the box's journal, oldest first.

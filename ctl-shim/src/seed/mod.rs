@@ -12,6 +12,7 @@
 //! anywhere that the user may not write. What of the project's place root has, or nobody may write, is cleared by root
 //! ([`tree`]).
 
+mod list;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -80,7 +81,7 @@ pub fn receive(
         without_git: Vec::new(),
     };
     loop {
-        if let Some(noted) = warm::noted(&record) {
+        if let Some(noted) = list::noted(&record) {
             list.record(&noted).map_err(cannot_list)?;
             if let (Some(warm), Record::File { path, .. } | Record::Keep { path }) =
                 (&mut receiver.warm, &noted)

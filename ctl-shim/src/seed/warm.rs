@@ -12,18 +12,19 @@
 //! by what a link leads to; and what goes away is reached through directories alone.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::list;
 use super::repository::{self, below};
 use super::walk::{Seen, Walk};
-use super::{ALL_BITS, Input, PERMISSIONS, broken, buffered, cannot_write, feed, is_of_user, path_of, tree};
+use super::{ALL_BITS, Input, PERMISSIONS, broken, cannot_write, feed, is_of_user, path_of, tree};
 use crate::failure::Failure;
 use crate::leftovers::is_directory;
-use crate::protocol::seed::{Modified, Record, leads_elsewhere};
+use crate::protocol::seed::{Modified, leads_elsewhere};
 use crate::protocol::seed_answer::Runs;
 use crate::work::{self, SEED_RECORD};
 
@@ -80,18 +81,7 @@ impl<'a> Warm<'a> {
     pub(super) fn new(workspace: &'a Path, list: &Path) -> Self {
         let mut known: HashMap<Vec<u8>, Known> = HashMap::new();
         let listed_at = fs::symlink_metadata(list).map_or(i64::MIN, |metadata| metadata.mtime());
-        if let Ok(mut list) = File::open(list)
-            && let Ok(mut decoder) = buffered(&mut list)
-        {
-            while let Ok(record) = decoder.record() {
-                let (path, sent) = match record {
-                    Record::File { path, modified, .. } => (path, Some(modified)),
-                    Record::Keep { path } => (path, None),
-                    _ => break,
-                };
-                known.entry(path).or_default().sent = sent;
-            }
-        }
+        list::read(list, |path, sent| known.entry(path).or_default().sent = sent);
         Self {
             workspace,
             listed_at,
@@ -381,32 +371,6 @@ fn git(workspace: &Path, git_directory: &[u8]) -> Command {
         .env("GIT_ALLOW_PROTOCOL", "none")
         .args(["--git-dir", ".git"]);
     command
-}
-
-/// What a record says of the list of what hosts have sent; `None` for what is none of the project's files.
-pub(super) fn noted(record: &Record) -> Option<Record> {
-    let noted = match record {
-        Record::Offer {
-            path, mode, modified, ..
-        }
-        | Record::File { path, mode, modified } => Record::File {
-            path: path.clone(),
-            mode: *mode,
-            modified: *modified,
-        },
-        Record::Directory { path, .. }
-        | Record::Link { path, .. }
-        | Record::Keep { path }
-        | Record::Ask { path } => Record::Keep { path: path.clone() },
-        _ => return None,
-    };
-    let (Record::File { path, .. } | Record::Keep { path }) = &noted else {
-        return None;
-    };
-    // A git directory is one thing, whatever is in it.
-    let mut above = path.split(|byte| *byte == b'/').rev().skip(1);
-    let is_inside = above.any(|part| part == b".git");
-    (!is_inside).then_some(noted)
 }
 
 /// Writes the answers.

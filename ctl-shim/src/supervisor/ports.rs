@@ -15,8 +15,9 @@ use crate::failure::Failure;
 use crate::process::tree::{self, Process, UnitHandle};
 use crate::protocol::message::ListeningPort;
 
-/// Most rows of an answer: it has to fit into a frame.
-const MOST: usize = 2048;
+/// Most rows of an answer, and most addresses of a row: all of them together have to fit into a frame.
+const MOST: usize = 1024;
+const MOST_ADDRESSES: usize = 16;
 /// State of a socket that listens, as the kernel's tables have it.
 const LISTEN: &str = "0A";
 
@@ -78,7 +79,7 @@ pub(super) fn look(units: &[(String, UnitHandle)]) -> Result<Vec<ListeningPort>,
             pid: key.1,
         });
         let address = socket.address.to_string();
-        if !row.addresses.contains(&address) && row.addresses.len() < 16 {
+        if !row.addresses.contains(&address) && row.addresses.len() < MOST_ADDRESSES {
             row.addresses.push(address);
         }
     }
