@@ -127,6 +127,12 @@ fn a_start_during_a_stop_leaves_no_process_that_nobody_manages() {
     test_box.run("start", &["web"]).ok();
     stop.finish(Duration::from_secs(30));
     let web = test_box.wait_state("web", "running");
-    let leaders = test_box.processes_matching("sleep 1; exit 0");
-    assert_eq!(leaders.len(), 1, "{leaders:?}, {web}");
+    // Between its fork and its exec a `sleep` of the loop shows the leader's command line; a second copy would stay.
+    agentbox_tests::wait_for("one process of web", Duration::from_secs(5), || {
+        let leaders = test_box.processes_matching("sleep 1; exit 0");
+        match leaders.len() {
+            1 => Ok(()),
+            _ => Err(format!("{leaders:?}, {web}")),
+        }
+    });
 }
