@@ -7,6 +7,7 @@ use agentbox_ctl::failure::Failure;
 use directories::ProjectDirs;
 
 use crate::commands::GlobalArguments;
+use crate::relay;
 use crate::ui::Ui;
 
 /// Everything a command may know about how it was called.
@@ -24,6 +25,8 @@ pub struct Context {
     pub home: Option<PathBuf>,
     /// The user's settings of agentbox: `$XDG_CONFIG_HOME/agentbox` or its like, where there is a home.
     pub config_directory: Option<PathBuf>,
+    /// Where the relay is; `None` where it is not wanted, or there is no place for it.
+    pub relay: Option<relay::Place>,
 }
 
 /// What says which engine is meant; the first that is set decides.
@@ -71,7 +74,14 @@ impl Context {
             directory,
             home,
             config_directory,
+            relay: relay::Place::find().filter(|_| !global.no_relay),
         })
+    }
+
+    /// The home directory as boxes are labelled with it; empty where there is none.
+    pub fn home_label(&self) -> String {
+        let home = self.home.as_ref().map(|home| home.display().to_string());
+        home.unwrap_or_default()
     }
 }
 

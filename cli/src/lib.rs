@@ -31,6 +31,7 @@ pub mod project;
 pub mod project_config;
 pub mod push;
 pub mod readiness;
+pub mod relay;
 pub mod seed;
 pub mod session;
 pub mod settings;

@@ -23,6 +23,8 @@ pub struct Project {
     engine: String,
     /// Whether other tests use that engine.
     is_shared: bool,
+    /// Whether commands may start a relay of this project's own.
+    has_relay: bool,
 }
 
 /// An engine that nobody can reach.
@@ -99,7 +101,25 @@ impl Project {
             name,
             engine: NO_ENGINE.to_owned(),
             is_shared: false,
+            has_relay: false,
         }
+    }
+
+    /// The same project, whose commands start a relay, which goes with it.
+    #[must_use]
+    pub fn with_relay(mut self) -> Self {
+        self.has_relay = true;
+        self
+    }
+
+    /// Directory of the relay's socket.
+    pub fn runtime_directory(&self) -> PathBuf {
+        self.root.path().join("run/agentbox")
+    }
+
+    /// Directory of the relay's log and events.
+    pub fn state_directory(&self) -> PathBuf {
+        self.root.path().join("home/.local/state/agentbox")
     }
 
     /// The project directory.
@@ -167,6 +187,9 @@ impl Project {
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC")
             .env("COLUMNS", "110");
+        if !self.has_relay {
+            command.env("AGENTBOX_NO_RELAY", "true");
+        }
     }
 
     /// Runs `agentbox` to its end.
@@ -224,6 +247,12 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
+        if self.has_relay {
+            let stopped = std::panic::catch_unwind(|| self.run(&["relay", "stop"]));
+            if !std::thread::panicking() {
+                stopped.expect("the relay can be asked to end").ok();
+            }
+        }
         if !self.is_shared {
             return;
         }

@@ -8,6 +8,8 @@ pub const NAME: &str = "dev.agentbox.name";
 pub const PROJECT: &str = "dev.agentbox.project";
 /// The host that made the box.
 pub const HOST: &str = "dev.agentbox.host";
+/// Home directory, on that host, of the user who made the box; empty where there was none.
+pub const HOME: &str = "dev.agentbox.home";
 /// Version of the agentbox that made the box.
 pub const VERSION: &str = "dev.agentbox.version";
 /// The process that makes, or made, the box.

@@ -4,13 +4,13 @@ use std::fmt;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::time::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{label, name};
 use crate::docker::{ContainerPhase, ContainerSummary, Docker};
 
 /// State of a box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BoxState {
     /// Its supervisor runs.
@@ -72,6 +72,9 @@ pub struct BoxInfo {
     /// The host that made it.
     #[serde(skip)]
     pub host: String,
+    /// Home directory of the user who made it, on that host.
+    #[serde(skip)]
+    pub home: String,
     /// Version of the agentbox that made it.
     #[serde(skip)]
     pub version: String,
@@ -158,6 +161,7 @@ fn sort_out(containers: Vec<ContainerSummary>) -> Observation {
             state,
             project: value(label::PROJECT),
             host: value(label::HOST),
+            home: value(label::HOME),
             version: value(label::VERSION),
             created_at: Timestamp::from_millis(u64::try_from(container.created).unwrap_or_default() * 1000),
             image: container.image,
@@ -260,6 +264,7 @@ pub(crate) mod tests {
             image_id: "sha256:1".to_owned(),
             port: None,
             host: host.to_owned(),
+            home: String::new(),
             version: "0.1.0".to_owned(),
         }
     }

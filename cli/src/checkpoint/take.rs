@@ -27,6 +27,7 @@ use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle;
 use crate::ui::one_line;
+use crate::relay::Relay;
 
 /// Layers that an image may have for one more to go on top: engines refuse containers with some 125.
 const MOST_LAYERS: usize = 110;
@@ -147,6 +148,10 @@ async fn read(
         state,
         paused,
     };
+    // An engine that freezes a container while a process is being started in it may not be able to thaw it.
+    if let Some(relay) = Relay::of(context, docker) {
+        relay.hold(&info.id).await;
+    }
     if flat {
         let flattening = flatten(context, docker, info, runs, &survey, &labels, interrupt);
         let flat = flattening.await.map_err(|stopped| explained(info, stopped))?;

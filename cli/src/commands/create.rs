@@ -19,6 +19,7 @@ use crate::plan::create::Settings;
 use crate::plan::limit;
 use crate::project::Project;
 use crate::project_config;
+use crate::relay::Relay;
 use crate::readiness::{self, Wanted};
 use crate::settings::{self, Flags, Layers};
 use crate::target::Channel;
@@ -182,6 +183,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             Err(Stopped::Interrupted) => return Ok(interrupted(context)),
         };
         report(context, &made)?;
+        if let Some(relay) = Relay::of(context, &docker) {
+            relay.wake().await;
+        }
         if !settings.wait {
             return Ok(Exit::SUCCESS);
         }

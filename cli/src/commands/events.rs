@@ -1,9 +1,7 @@
 //! `agentbox events`.
 
-use agentbox_ctl::client::Part;
-use agentbox_ctl::failure::Failure;
+use agentbox_ctl::failure::{Failure, Kind};
 use agentbox_ctl::paths;
-use agentbox_ctl::protocol::message::{Item, Request};
 use agentbox_ctl::report::{Event, EventKind, UnitsReport, event_line};
 use agentbox_ctl::time::Timestamp;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -12,7 +10,8 @@ use super::on_runtime;
 use crate::Exit;
 use crate::boxes::BoxState;
 use crate::context::Context;
-use crate::events::{Filter, Since};
+use crate::events::{Filter, Follower, Since};
+use crate::relay::Relay;
 use crate::target::{Channel, Target};
 use crate::units;
 
@@ -26,7 +25,7 @@ pub struct Arguments {
     /// The box: name, index or id; else the project's only one
     #[arg(value_name = "BOX")]
     name: Option<String>,
-    /// Go on with new events until the box stops
+    /// Go on with new events until the box is gone
     #[arg(short, long)]
     follow: bool,
     /// Only what is newer: 5m, 1h30m, a time like 2026-01-31T12:00:00Z, or the number of an event
@@ -60,49 +59,70 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         kinds: arguments.kinds.clone(),
     };
     on_runtime(async {
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
-        if target.info.state != BoxState::Running {
-            let events = target.recorded_events().await?;
-            if !filter.units.is_empty() {
-                let report = target.recorded().await?;
-                // Without a readable record nobody can say which units there are.
-                if !report.names().is_empty() {
-                    check(&target, &filter.units, &report, &events)?;
-                }
-            }
-            for event in events.iter().filter(|event| filter.wants(event)) {
-                show(context, event)?;
-            }
-            if arguments.follow {
-                context
-                    .ui
-                    .status(&format!("box `{}` is {}", target.info.name, target.info.state));
-            }
-            return Ok(Exit::SUCCESS);
-        }
-        let channel = target.channel().await?;
+        let mut target = Target::resolve(context, arguments.name.as_deref()).await?;
         if !filter.units.is_empty() {
-            check_live(&target, &channel, &filter.units).await?;
+            check_units(&target, &filter.units).await?;
         }
-        let request = Request::Events {
-            after: filter.after(),
-            since: filter.time(),
-            follow: arguments.follow,
-        };
-        let mut call = channel.call(&request).await?;
-        loop {
-            match call.next().await {
-                Ok(Part::Item(Item::Event(event))) if filter.wants(&event) => show(context, &event)?,
-                Ok(Part::Done(_)) => return Ok(Exit::SUCCESS),
-                Ok(Part::Item(_) | Part::Data(_)) => {}
-                Err(failure) if arguments.follow => {
-                    target.ended(context, channel.explain(failure)).await?;
+        if arguments.follow {
+            return follow(context, target, &filter).await;
+        }
+        if let Some(relay) = target.relay.take() {
+            match relay.events(&target.info.id, filter.after(), 0, false).await {
+                Ok(mut events) => {
+                    while let Some((_, event)) = events.next().await? {
+                        show(context, &filter, &event)?;
+                    }
                     return Ok(Exit::SUCCESS);
                 }
-                Err(failure) => return Err(channel.explain(failure)),
+                Err(absence) => context.ui.detail(&format!("without the relay: {absence}")),
             }
         }
+        let events = if target.info.state == BoxState::Running {
+            target.channel().await?.events_after(filter.after().unwrap_or(0)).await?
+        } else {
+            target.recorded_events().await?
+        };
+        for event in &events {
+            show(context, &filter, event)?;
+        }
+        Ok(Exit::SUCCESS)
     })
+}
+
+/// Prints events until the box is gone: a stop, a pause or a relay that ends only delays them.
+async fn follow(context: &Context, mut target: Target, filter: &Filter) -> Result<Exit, Failure> {
+    target.relay = Relay::of(context, &target.docker);
+    if let Some(relay) = &target.relay
+        && let Err(failure) = relay.ensure().await
+    {
+        context.ui.warning(&format!("without the relay: {}", failure.message));
+    }
+    let mut follower = Follower::new(context, target, filter.after());
+    loop {
+        match follower.next().await {
+            Ok(event) => show(context, filter, &event)?,
+            // Its end is the end of what was asked for.
+            Err(failure) if failure.kind == Kind::NotFound => {
+                context.ui.status(&failure.message);
+                return Ok(Exit::SUCCESS);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Checks that every wanted unit is there, or was.
+async fn check_units(target: &Target, wanted: &[String]) -> Result<(), Failure> {
+    if target.info.state == BoxState::Running {
+        let (channel, _) = target.units().await?;
+        return check_live(target, &channel, wanted).await;
+    }
+    let report = target.recorded().await?;
+    // Without a readable record nobody can say which units there are.
+    if report.names().is_empty() {
+        return Ok(());
+    }
+    check(target, wanted, &report, &target.recorded_events().await?)
 }
 
 async fn check_live(target: &Target, channel: &Channel, wanted: &[String]) -> Result<(), Failure> {
@@ -122,8 +142,10 @@ fn check(target: &Target, wanted: &[String], report: &UnitsReport, events: &[Eve
     units::check(&target.info.name, &unseen, report)
 }
 
-fn show(context: &Context, event: &Event) -> Result<(), Failure> {
-    if context.json {
+fn show(context: &Context, filter: &Filter, event: &Event) -> Result<(), Failure> {
+    if !filter.wants(event) {
+        Ok(())
+    } else if context.json {
         context.ui.json(event)
     } else {
         context.ui.line(&event_line(event))

@@ -94,8 +94,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             }
             return Ok(Exit::SUCCESS);
         }
-        let channel = target.channel().await?;
-        let report = channel.units().await?;
+        let (channel, report) = target.units().await?;
         if !daemon {
             units::check(&target.info.name, &wanted, &report)?;
         }

@@ -21,6 +21,7 @@ pub mod pause;
 pub mod ports;
 pub mod prune;
 pub mod pull;
+pub mod relay;
 pub mod reload;
 pub mod restart;
 pub mod run_task;
@@ -83,6 +84,9 @@ pub struct GlobalArguments {
     /// The Docker engine: unix://, tcp://, ssh:// (else DOCKER_HOST, DOCKER_CONTEXT, the current docker context)
     #[arg(long, global = true, value_name = "URL")]
     pub engine: Option<String>,
+    /// Ask the engine and the box directly, and start no relay
+    #[arg(long, global = true)]
+    pub no_relay: bool,
 }
 
 /// All commands.
@@ -141,6 +145,8 @@ pub enum Command {
     On(on::Arguments),
     /// Show how a box's units came up, and what decided how long that took
     Timeline(timeline::Arguments),
+    /// The process that keeps channels to all running boxes
+    Relay(relay::Arguments),
     /// Save boxes, for new ones to start warm
     #[command(visible_alias = "snapshot")]
     Checkpoint(checkpoint::Arguments),
@@ -184,6 +190,7 @@ impl Command {
             Self::Ports(arguments) => ports::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
             Self::On(arguments) => on::run(&arguments, context),
+            Self::Relay(arguments) => relay::run(&arguments, context),
             Self::Timeline(arguments) => timeline::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),
             Self::Init(arguments) => init::run(&arguments, context),

@@ -10,8 +10,9 @@ use super::on_runtime;
 use crate::Exit;
 use crate::boxes::BoxState;
 use crate::context::Context;
+use crate::events::Follower;
 use crate::interrupt::{self, Interrupt, Stopped};
-use crate::on::{Ending, Follower, Handler, Pattern};
+use crate::on::{Ending, Handler, Pattern};
 use crate::target::Target;
 use crate::ui::one_line;
 use crate::units;
@@ -62,7 +63,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         };
         let box_name = target.info.name.clone();
         context.ui.status(&format!("following box `{box_name}`"));
-        let mut follower = Follower::new(context, target, last);
+        let mut follower = Follower::new(context, target, Some(last));
         let mut reporter = Reporter {
             context,
             handler: &handler,

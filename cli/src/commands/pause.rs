@@ -33,6 +33,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         match target.info.state {
             BoxState::Paused => context.ui.status(&format!("box `{name}` is paused already")),
             BoxState::Running => {
+                // An engine that freezes a container while a process is being started in it may not be able to thaw it.
+                if let Some(relay) = &target.relay {
+                    relay.hold(&target.info.id).await;
+                }
                 target.docker.pause_container(&target.info.container_id).await?;
                 context.ui.status(&format!("box `{name}` is paused"));
             }

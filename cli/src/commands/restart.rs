@@ -67,6 +67,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             .ui
             .status(&format!("box `{}` is running", target.info.name));
         start::finish(context, &target).await?;
+        start::wake(context, &target).await;
         start::wait_for(context, &target, arguments.wait, Vec::new()).await
     })
 }

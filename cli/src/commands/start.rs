@@ -8,6 +8,7 @@ use crate::Exit;
 use crate::context::Context;
 use crate::interrupt::{self, Interrupt, Stopped};
 use crate::lifecycle::{self, Started};
+use crate::relay::Relay;
 use crate::readiness::{self, Wanted};
 use crate::target::{Channel, Target};
 use crate::ui::one_line;
@@ -57,6 +58,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             Err(stopped) => return ended(context, &target, stopped),
         }
         finish(context, &target).await?;
+        wake(context, &target).await;
         wait_for(context, &target, arguments.wait, Vec::new()).await
     })
 }
@@ -78,6 +80,13 @@ pub(super) fn ended(context: &Context, target: &Target, stopped: Stopped) -> Res
                 .status(&format!("interrupted: agentbox status {}", target.info.name));
             Ok(interrupt::EXIT)
         }
+    }
+}
+
+/// Starts the relay, for who looks at the box next.
+pub(super) async fn wake(context: &Context, target: &Target) {
+    if let Some(relay) = Relay::of(context, &target.docker) {
+        relay.wake().await;
     }
 }
 

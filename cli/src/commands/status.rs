@@ -61,8 +61,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             show(context, &target.info, &units, inspection.as_ref())?;
             return Ok(Exit::SUCCESS);
         }
-        let channel = target.channel().await?;
-        let units = channel.units().await?;
+        let (channel, units) = target.units().await?;
         show(context, &target.info, &units, inspection.as_ref())?;
         if arguments.watch {
             watch(context, &target, &channel, units).await?;

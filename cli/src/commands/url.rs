@@ -40,8 +40,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         target.require_running()?;
         let name = &target.info.name;
-        let channel = target.channel().await?;
-        let units = channel.units().await?;
+        let (_, units) = target.units().await?;
         check(name, &units)?;
         let url = target.info.url.as_deref().ok_or_else(|| {
             Failure::failed(format!("box `{name}` has no published port"))

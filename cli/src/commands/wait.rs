@@ -1,6 +1,6 @@
 //! `agentbox wait`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentbox_ctl::failure::Failure;
 
@@ -39,15 +39,23 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         target.require_running()?;
-        let channel = target.channel().await?;
-        let wanted = Wanted {
-            units: arguments.units.clone(),
-            timeout: Some(arguments.timeout),
-        };
+        let begun = Instant::now();
         let name = &target.info.name;
-        let report = readiness::wait(&context.ui, &channel.client, name, &wanted)
-            .await
-            .map_err(|failure| channel.explain(failure))?;
+        let mut channel = target.channel().await?;
+        let report = loop {
+            let wanted = Wanted {
+                units: arguments.units.clone(),
+                timeout: Some(arguments.timeout.saturating_sub(begun.elapsed())),
+            };
+            match readiness::wait(&context.ui, &channel.client, name, &wanted).await {
+                Ok(report) => break report,
+                // The relay ended; the box need not have.
+                Err(failure) if channel.is_relayed() && channel.has_ended(&failure) => {
+                    channel = target.own_channel().await?;
+                }
+                Err(failure) => return Err(channel.explain(failure)),
+            }
+        };
         if context.json {
             context.ui.json(&report)?;
         } else {

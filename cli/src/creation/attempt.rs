@@ -74,6 +74,7 @@ impl Attempt<'_> {
             id: self.id.clone(),
             project: self.project.label(),
             host: host_id(),
+            home: self.context.home_label(),
             maker: self.maker.clone(),
             longest_stop: project_config::stop_time(&self.config.config).as_secs(),
         };

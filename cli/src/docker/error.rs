@@ -96,6 +96,8 @@ pub enum DockerError {
     Information(Cause),
     /// Asking an engine what takes how much space.
     DiskUsage(Cause),
+    /// Following what happens on an engine.
+    Events(Cause),
 }
 
 impl DockerError {
@@ -108,6 +110,7 @@ impl DockerError {
             | Self::ListVolumes(cause)
             | Self::Information(cause)
             | Self::DiskUsage(cause)
+            | Self::Events(cause)
             | Self::InspectContainer(_, cause)
             | Self::CreateContainer(_, cause)
             | Self::StartContainer(_, cause)
@@ -165,6 +168,7 @@ impl fmt::Display for DockerError {
             Self::ListVolumes(_) => formatter.write_str("cannot list the engine's volumes"),
             Self::Information(_) => formatter.write_str("cannot ask the engine about itself"),
             Self::DiskUsage(_) => formatter.write_str("cannot ask the engine what takes how much space"),
+            Self::Events(_) => formatter.write_str("cannot follow what happens on the engine"),
             Self::InspectContainer(name, _) => write!(formatter, "cannot inspect container `{name}`"),
             // The name is a temporary one and says nothing to anybody.
             Self::CreateContainer(..) => formatter.write_str("cannot create the container"),

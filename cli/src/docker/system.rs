@@ -53,6 +53,15 @@ pub struct DiskUsage {
 }
 
 impl Docker {
+    /// Asks whether the engine is there.
+    ///
+    /// # Errors
+    /// An engine that cannot be reached.
+    pub async fn ping(&self) -> Result<(), DockerError> {
+        let answer = self.client.ping().await;
+        answer.map(drop).map_err(|error| self.error(&error, DockerError::Information))
+    }
+
     /// Asks the engine about itself. Takes some 20 ms.
     ///
     /// # Errors

@@ -1,17 +1,11 @@
 //! Commands that run at a box's events: `on`.
 //!
 //! ```text
-//! supervisor ── channel ──┐
-//!                         ├─► Follower ─► event ─► Pattern ─► run: one command at a time
-//! journal (stopped box) ──┘
+//! [events](crate::events) ─► Follower ─► event ─► Pattern ─► run: one command at a time
 //! ```
-//!
-//! The follower counts by sequence numbers, so whatever ends a channel, nothing is lost and nothing comes twice.
 
 mod command;
-mod follower;
 mod pattern;
 
 pub use self::command::{Ending, Handler};
-pub use self::follower::Follower;
 pub use self::pattern::Pattern;

@@ -30,6 +30,8 @@ pub struct Origin {
     pub project: String,
     /// This host.
     pub host: String,
+    /// Home directory of the user here.
+    pub home: String,
     /// This process, encoded.
     pub maker: String,
     /// Longest that the box's units may take to stop, in seconds.
@@ -74,6 +76,7 @@ pub fn specify(settings: &Settings, origin: &Origin, name: &str) -> ContainerSpe
         (label::NAME.to_owned(), name.to_owned()),
         (label::PROJECT.to_owned(), origin.project.clone()),
         (label::HOST.to_owned(), origin.host.clone()),
+        (label::HOME.to_owned(), origin.home.clone()),
         (label::VERSION.to_owned(), supervisor_binary::VERSION.to_owned()),
         (label::MAKER.to_owned(), origin.maker.clone()),
     ]);
@@ -138,6 +141,7 @@ mod tests {
             id: "0123".into(),
             project: "/p".into(),
             host: "h".into(),
+            home: "/home/me".into(),
             maker: "m".into(),
             longest_stop: 500,
         };
@@ -170,6 +174,7 @@ mod tests {
             id: "0123".into(),
             project: "/p".into(),
             host: "h".into(),
+            home: "/home/me".into(),
             maker: "m".into(),
             longest_stop: 0,
         };

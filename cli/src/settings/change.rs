@@ -58,6 +58,7 @@ impl Change {
             SettingKind::Cpus => single(limit::cpus(&trimmed).map(cpus)),
             SettingKind::Pids => single(limit::pids(&trimmed).map(|number| number.to_string())),
             SettingKind::Depth => single(limit::depth(&trimmed).map(|number| number.to_string())),
+            SettingKind::Duration => single(limit::duration(&trimmed).map(|_| trimmed)),
             SettingKind::Memory => single(limit::memory(&trimmed).map(|_| trimmed)),
             SettingKind::Size => single(limit::size(&trimmed).map(|_| trimmed)),
             SettingKind::Reference => single(limit::reference(&trimmed)),

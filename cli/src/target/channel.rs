@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Channel {
     /// Speaks the protocol.
     pub client: Client,
-    stderr: KeptStderr,
+    /// What the box's side says, of a channel of our own.
+    stderr: Option<KeptStderr>,
     name: String,
 }
 
@@ -48,11 +49,30 @@ impl Channel {
         let (reader, writer, stderr) = stream.into_duplex();
         let channel = Self {
             client: Client::new(reader, writer),
-            stderr,
+            stderr: Some(stderr),
             name: name.to_owned(),
         };
         channel.greet().await?;
         Ok(channel)
+    }
+
+    /// A channel that the relay keeps open, and has greeted.
+    pub(super) fn relayed(client: Client, name: &str) -> Self {
+        Self {
+            client,
+            stderr: None,
+            name: name.to_owned(),
+        }
+    }
+
+    /// Whether it is the relay's.
+    pub fn is_relayed(&self) -> bool {
+        self.stderr.is_none()
+    }
+
+    /// Whether a failure says that the channel has ended, and not that the supervisor refused.
+    pub fn has_ended(&self, failure: &Failure) -> bool {
+        failure.message == connection_lost().message
     }
 
     /// Makes sure that somebody answers who speaks our language.
@@ -112,8 +132,16 @@ impl Channel {
     /// # Errors
     /// As [`Self::ask`].
     pub async fn events(&self) -> Result<Vec<Event>, Failure> {
+        self.events_after(0).await
+    }
+
+    /// The same, of those with a number higher than `after`.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn events_after(&self, after: u64) -> Result<Vec<Event>, Failure> {
         let request = Request::Events {
-            after: None,
+            after: Some(after),
             since: None,
             follow: false,
         };
@@ -138,13 +166,12 @@ impl Channel {
     /// wrote anything, and with what helps. Other failures are the supervisor's own; their hints
     /// get the box's name.
     pub fn explain(&self, mut failure: Failure) -> Failure {
-        if failure.message != connection_lost().message {
+        if !self.has_ended(&failure) {
             return units::name_box(failure, &self.name);
         }
         failure.hints = vec![format!("agentbox restart {}", self.name)];
-        self.stderr
-            .text()
-            .lines()
+        let said = self.stderr.as_ref().map(KeptStderr::text).unwrap_or_default();
+        said.lines()
             .map(|line| one_line(line).trim().to_owned())
             .filter(|line| !line.is_empty())
             .fold(failure, |failure, line| {

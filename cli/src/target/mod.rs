@@ -10,6 +10,7 @@
 
 mod channel;
 mod config;
+mod overview;
 mod recorded;
 mod settled;
 
@@ -17,14 +18,17 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
-use tokio::time::Instant;
+use agentbox_ctl::report::UnitsReport;
+use tokio::time::{Instant, timeout};
 
 pub use self::channel::Channel;
+pub use self::overview::Overview;
 pub use self::settled::settled;
 use crate::boxes::{self, BoxInfo, BoxState};
 use crate::context::Context;
 use crate::docker::{self, Docker, DockerError, ExecOptions, ExecOutput};
 use crate::project::Project;
+use crate::relay::{Absence, Relay};
 use crate::session::{Output, Source, Wire};
 use crate::units;
 
@@ -32,6 +36,9 @@ use crate::units;
 /// may learn of the end a moment later than we do.
 const EXIT_LOOKS: u32 = 50;
 const EXIT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long units may take over the relay's channel until they are asked for over one of our own.
+const RELAY_PATIENCE: Duration = Duration::from_millis(900);
 
 /// How long a box whose supervisor has hung up may take until it has ended, and how often it is looked at.
 const ENDING: Duration = Duration::from_secs(5);
@@ -44,9 +51,16 @@ pub struct Target {
     pub docker: Docker,
     /// The box as it was when it was looked up.
     pub info: BoxInfo,
+    /// The relay, where one answered.
+    pub relay: Option<Relay>,
 }
 
 impl Target {
+    /// A box that was looked up.
+    pub fn of(docker: Docker, info: BoxInfo, relay: Option<Relay>) -> Self {
+        Self { docker, info, relay }
+    }
+
     /// The box called `name`, or the project's only one.
     ///
     /// # Errors
@@ -54,8 +68,9 @@ impl Target {
     pub async fn resolve(context: &Context, name: Option<&str>) -> Result<Self, Failure> {
         let docker = Docker::from_context(context)?;
         let project = Project::find(&context.directory)?;
-        let info = boxes::resolve(&docker, &project, name).await?;
-        Ok(Self { docker, info })
+        let (boxes, relay) = found(context, &docker).await?;
+        let info = boxes::find(&boxes, &project, name)?.clone();
+        Ok(Self { docker, info, relay })
     }
 
     /// As [`Self::resolve`], for a command that needs the box's processes: one that a checkpoint has frozen is waited for.
@@ -63,9 +78,9 @@ impl Target {
     /// # Errors
     /// As [`Self::resolve`].
     pub async fn resolve_settled(context: &Context, name: Option<&str>) -> Result<Self, Failure> {
-        let Self { docker, info } = Self::resolve(context, name).await?;
+        let Self { docker, info, relay } = Self::resolve(context, name).await?;
         let info = settled(context, &docker, info).await?;
-        Ok(Self { docker, info })
+        Ok(Self { docker, info, relay })
     }
 
     /// The box and units that words mean: a first word that names no box is a unit where the project has one box.
@@ -81,10 +96,10 @@ impl Target {
     ) -> Result<(Self, Vec<String>), Failure> {
         let docker = Docker::from_context(context)?;
         let project = Project::find(&context.directory)?;
-        let observation = boxes::observe(&docker).await?;
-        let (info, units) = units::split(&observation.boxes, &project, name, units)?;
+        let (boxes, relay) = found(context, &docker).await?;
+        let (info, units) = units::split(&boxes, &project, name, units)?;
         let info = settled(context, &docker, info.clone()).await?;
-        Ok((Self { docker, info }, units))
+        Ok((Self { docker, info, relay }, units))
     }
 
     /// Checks that the box runs.
@@ -102,11 +117,45 @@ impl Target {
         Err(Failure::failed(format!("box `{name}` is {}", self.info.state)).hint(hint))
     }
 
-    /// Opens a channel to the supervisor.
+    /// Opens a channel to the supervisor: the relay's, where there is one, else one of our own.
     ///
     /// # Errors
     /// A box that stopped meanwhile (1), an engine that cannot be reached (4).
     pub async fn channel(&self) -> Result<Channel, Failure> {
+        if let Some(relay) = &self.relay
+            && let Ok(client) = relay.channel(&self.info.id).await
+        {
+            return Ok(Channel::relayed(client, &self.info.name));
+        }
+        self.own_channel().await
+    }
+
+    /// A channel, and the units over it: a relay that has ended or hangs meanwhile is done without.
+    ///
+    /// # Errors
+    /// As [`Self::channel`], and those of the supervisor.
+    pub async fn units(&self) -> Result<(Channel, UnitsReport), Failure> {
+        let channel = self.channel().await?;
+        if !channel.is_relayed() {
+            let units = channel.units().await?;
+            return Ok((channel, units));
+        }
+        match timeout(RELAY_PATIENCE, channel.units()).await {
+            Ok(Ok(units)) => Ok((channel, units)),
+            Ok(Err(failure)) if !channel.has_ended(&failure) => Err(failure),
+            Ok(Err(_)) | Err(_) => {
+                let channel = self.own_channel().await?;
+                let units = channel.units().await?;
+                Ok((channel, units))
+            }
+        }
+    }
+
+    /// Opens a channel of our own.
+    ///
+    /// # Errors
+    /// As [`Self::channel`].
+    pub async fn own_channel(&self) -> Result<Channel, Failure> {
         Channel::open(&self.docker, &self.info.container_id, &self.info.name).await
     }
 
@@ -163,6 +212,34 @@ impl Target {
         context.ui.status(&format!("box `{}` is {state}", self.info.name));
         Ok(())
     }
+}
+
+/// A box, and its units where the relay was asked for them and knows them.
+type Seen = (BoxInfo, Option<UnitsReport>);
+
+/// The boxes on an engine, as the relay knows them where one answers, else as the engine says.
+///
+/// # Errors
+/// Those of the engine.
+async fn seen(context: &Context, docker: &Docker, units: bool) -> Result<(Vec<Seen>, Option<Relay>), Failure> {
+    if let Some(relay) = Relay::of(context, docker) {
+        match relay.boxes(units).await {
+            Ok(boxes) => {
+                context.ui.detail("asked the relay");
+                return Ok((boxes, Some(relay)));
+            }
+            Err(Absence::NotThere) => {}
+            Err(absence) => context.ui.detail(&format!("without the relay: {absence}")),
+        }
+    }
+    let boxes = boxes::observe(docker).await?.boxes;
+    Ok((boxes.into_iter().map(|info| (info, None)).collect(), None))
+}
+
+/// As [`seen`], without units.
+async fn found(context: &Context, docker: &Docker) -> Result<(Vec<BoxInfo>, Option<Relay>), Failure> {
+    let (boxes, relay) = seen(context, docker, false).await?;
+    Ok((boxes.into_iter().map(|(info, _)| info).collect(), relay))
 }
 
 /// The wire of a session over an exec.

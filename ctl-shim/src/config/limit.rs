@@ -2,6 +2,7 @@
 //! says so in words, before anything is touched.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::paths;
 
@@ -48,6 +49,14 @@ pub fn size(text: &str) -> Result<i64, String> {
         return Err(wrong());
     }
     Ok(bytes as i64)
+}
+
+/// A time span, as `10m` or `1h 30m`.
+///
+/// # Errors
+/// Text for the person who wrote it.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| format!("`{text}` is no time span: write it like 30s or 10m"))
 }
 
 /// A memory limit: a [`size`] that Docker takes, in bytes.

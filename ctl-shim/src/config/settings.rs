@@ -39,6 +39,8 @@ pub enum SettingKind {
     Depth,
     /// `true` or `false`.
     Boolean,
+    /// A time span.
+    Duration,
     /// `none`, or a network's name.
     Network,
     /// A mapping of variables to text.
@@ -75,13 +77,14 @@ pub struct Entry {
 }
 
 /// The sections, each with what it is for.
-pub(super) const SECTIONS: [(&str, &str); 3] = [
+pub(super) const SECTIONS: [(&str, &str); 4] = [
     (
         "box",
         "What a box is made with; the keys are those of `agentbox create`'s flags.",
     ),
     ("carry", "Limits of `carry`."),
     ("checkpoint", "How checkpoints are made."),
+    ("relay", "The relay of a user; of the user's own settings alone."),
 ];
 
 /// Every setting, those of a section together.
@@ -163,6 +166,12 @@ pub const KEYS: &[SettingKey] = &[
         kind: SettingKind::Depth,
         built_in: Some("3"),
         description: "How many checkpoints may lie upon each other until they are flattened into one. Default: 3.",
+    },
+    SettingKey {
+        name: "relay.idle_timeout",
+        kind: SettingKind::Duration,
+        built_in: Some("10m"),
+        description: "How long the relay goes on while no box of the user's runs, such as 10m. Default: 10m.",
     },
 ];
 

@@ -91,6 +91,42 @@ impl UnitsReport {
             .collect()
     }
 
+    /// All units in a few words: how many of those that are not at rest are well, and the first that is in trouble.
+    /// Empty where there are none.
+    pub fn summary(&self) -> String {
+        let services = self.services.iter().map(|service| {
+            let well = matches!(service.state, ServiceState::Ready | ServiceState::Running);
+            let trouble = matches!(
+                service.state,
+                ServiceState::Crashed | ServiceState::Backoff | ServiceState::Unhealthy
+            );
+            (&service.name, service.state.as_str(), well, trouble)
+        });
+        let tasks = self.tasks.iter().map(|task| {
+            let well = task.state == TaskState::Done;
+            let trouble = matches!(task.state, TaskState::Failed | TaskState::Skipped);
+            (&task.name, task.state.as_str(), well, trouble)
+        });
+        let (mut total, mut well_ones, mut troubled) = (0_usize, 0_usize, None);
+        for (name, state, well, trouble) in tasks.chain(services) {
+            if state == ServiceState::Stopped.as_str() {
+                continue;
+            }
+            total += 1;
+            well_ones += usize::from(well);
+            if trouble && troubled.is_none() {
+                troubled = Some(format!(", {} {state}", one_line(name)));
+            }
+        }
+        if total == 0 && !self.errors.is_empty() {
+            return "config errors".to_owned();
+        }
+        match total {
+            0 => String::new(),
+            _ => format!("{well_ones}/{total}{}", troubled.unwrap_or_default()),
+        }
+    }
+
     /// The units that are neither well nor at rest, each with its state, what blocks it and its last failure: what a
     /// wait that has timed out shows. `only` restricts it to these names, unless empty.
     pub fn unsettled(&self, only: &[String]) -> Vec<String> {

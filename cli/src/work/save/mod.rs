@@ -343,8 +343,5 @@ fn uncommitted_reference(name: &str) -> String {
 }
 
 fn target(docker: &Docker, info: &BoxInfo) -> Target {
-    Target {
-        docker: docker.clone(),
-        info: info.clone(),
-    }
+    Target::of(docker.clone(), info.clone(), None)
 }

@@ -1,4 +1,13 @@
-//! The events of a box from now on, through everything that happens to it.
+//! The events of a box from a number on, through everything that happens to it.
+//!
+//! ```text
+//! relay (stored, then live) ────┐
+//! supervisor ── channel ────────┼─► next ─► each number once, in order
+//! journal (box does not run) ───┘
+//! ```
+//!
+//! Numbers decide what is new, so whatever ends a way to the events, nothing is lost and nothing comes twice. What has no number
+//! comes from the relay alone, which numbers its rows.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,10 +15,11 @@ use std::time::Duration;
 use agentbox_ctl::client::{Call, Part};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Item, Request};
-use agentbox_ctl::report::Event;
+use agentbox_ctl::report::{Event, EventKind};
 
 use crate::boxes::{self, BoxState};
 use crate::context::Context;
+use crate::relay;
 use crate::target::{Channel, Target};
 use crate::ui::one_line;
 
@@ -21,8 +31,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Follower<'a> {
     context: &'a Context,
     target: Target,
-    /// Number of the last event that was given.
-    last: u64,
+    /// Number of the last event that was given; `None` before the first, where all are wanted.
+    last: Option<u64>,
+    /// Row of the last event that came from the relay.
+    row: i64,
     link: Option<Link>,
     /// From the journal of a box that does not run.
     recorded: VecDeque<Event>,
@@ -33,19 +45,51 @@ pub struct Follower<'a> {
     pause: Duration,
 }
 
-/// A request for events under way.
-struct Link {
-    channel: Channel,
-    call: Call,
+/// Events under way.
+enum Link {
+    /// From the relay.
+    Relay(relay::Events),
+    /// From the supervisor.
+    Box(Channel, Call),
+}
+
+/// What came over a link.
+enum Came {
+    /// An event; with its row where it came from the relay.
+    Event(Event, Option<i64>),
+    /// Nothing of interest.
+    Nothing,
+    /// Its end, and why.
+    End(String),
+}
+
+impl Link {
+    /// What comes next. Cancel safe.
+    async fn next(&mut self) -> Came {
+        match self {
+            Self::Relay(events) => match events.next().await {
+                Ok(Some((row, event))) => Came::Event(event, Some(row)),
+                Ok(None) => Came::End("the relay has no more events".to_owned()),
+                Err(failure) => Came::End(failure.message),
+            },
+            Self::Box(channel, call) => match call.next().await {
+                Ok(Part::Item(Item::Event(event))) => Came::Event(event, None),
+                Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => Came::Nothing,
+                Ok(Part::Done(_)) => Came::End("the supervisor has no more events".to_owned()),
+                Err(failure) => Came::End(channel.explain(failure).message),
+            },
+        }
+    }
 }
 
 impl<'a> Follower<'a> {
-    /// Follows what comes after the event number `last`.
-    pub fn new(context: &'a Context, target: Target, last: u64) -> Self {
+    /// Follows what comes after the event number `last`, or all that is kept and what comes after.
+    pub fn new(context: &'a Context, target: Target, last: Option<u64>) -> Self {
         Self {
             context,
             target,
             last,
+            row: 0,
             link: None,
             recorded: VecDeque::new(),
             away: None,
@@ -69,18 +113,17 @@ impl<'a> Follower<'a> {
                 self.connect().await?;
                 continue;
             };
-            match link.call.next().await {
-                Ok(Part::Item(Item::Event(event))) => {
+            match link.next().await {
+                Came::Event(event, row) => {
                     self.pause = FIRST_PAUSE;
+                    self.row = row.map_or(self.row, |row| self.row.max(row));
                     if self.is_new(&event) {
                         return Ok(event);
                     }
                 }
-                Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => {}
-                Ok(Part::Done(_)) => self.lost().await,
-                Err(failure) => {
-                    let why = link.channel.explain(failure);
-                    self.context.ui.detail(&one_line(&why.message));
+                Came::Nothing => {}
+                Came::End(why) => {
+                    self.context.ui.detail(&one_line(&why));
                     self.lost().await;
                 }
             }
@@ -93,13 +136,16 @@ impl<'a> Follower<'a> {
         self.rest().await;
     }
 
-    /// Counts an event; one that has been given before is none.
+    /// Counts an event; one that has been given before is none. Those without a number come from the relay, each once.
     fn is_new(&mut self, event: &Event) -> bool {
-        let Some(number) = event.seq.filter(|number| *number > self.last) else {
-            return false;
+        let Some(number) = event.seq else {
+            return event.kind == EventKind::BoxState;
         };
-        self.last = number;
-        true
+        let is_new = self.last.is_none_or(|last| number > last);
+        if is_new {
+            self.last = Some(number);
+        }
+        is_new
     }
 
     /// One try to get to the box, or to what it has recorded, and a pause where that does not help.
@@ -116,13 +162,24 @@ impl<'a> Follower<'a> {
             }
         };
         self.cut_off = false;
-        let id = &self.target.info.id;
-        let Some(info) = observation.boxes.into_iter().find(|info| info.id == *id) else {
+        let id = self.target.info.id.clone();
+        let Some(info) = observation.boxes.into_iter().find(|info| info.id == id) else {
             let name = &self.target.info.name;
             return Err(Failure::not_found(format!("box `{name}` is gone")).hint("agentbox list"));
         };
         self.target.info = info;
         let (name, state) = (&self.target.info.name, self.target.info.state);
+        if let Some(relay) = &self.target.relay {
+            // It goes on through whatever happens to the box.
+            match relay.events(&id, self.last, self.row, true).await {
+                Ok(events) => {
+                    self.link = Some(Link::Relay(events));
+                    self.away = None;
+                    return Ok(());
+                }
+                Err(absence) => ui.detail(&format!("without the relay: {absence}")),
+            }
+        }
         if state == BoxState::Running {
             match self.open().await {
                 Ok(link) => {
@@ -153,12 +210,12 @@ impl<'a> Follower<'a> {
     async fn open(&self) -> Result<Link, Failure> {
         let channel = self.target.channel().await?;
         let request = Request::Events {
-            after: Some(self.last),
+            after: self.last,
             since: None,
             follow: true,
         };
         let call = channel.call(&request).await?;
-        Ok(Link { channel, call })
+        Ok(Link::Box(channel, call))
     }
 
     async fn rest(&mut self) {

@@ -1,0 +1,275 @@
+//! One engine: which boxes are on it, and the links to those of this user that run.
+//!
+//! ```text
+//! Docker's events ─► not settled ─► observe ─► boxes ─► settled
+//!        │                                       └─► a link each
+//!        └─► box-state events ─► store
+//! ```
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::report::{Event, EventKind};
+use agentbox_ctl::time::Timestamp;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::link::Link;
+use super::log::Log;
+use super::store::Store;
+use super::wire::EngineHealth;
+use crate::boxes::identity::host_id;
+use crate::boxes::{self, BoxInfo, BoxState, label};
+use crate::docker::{ContainerEvent, ContainerPhase, Docker, DockerError};
+use crate::ui::one_line;
+
+/// How long to wait between tries to reach an engine; doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// When an engine is looked at of itself: soon after the first time, and then in case that it forgot to tell.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+const LATER_LOOKS: Duration = Duration::from_secs(60);
+/// Turns of all other tasks in which an event that has come is taken note of.
+const TURNS: usize = 16;
+/// How long an engine may take to list its boxes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is known of an engine's boxes.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    /// The boxes, the oldest first.
+    boxes: Arc<Vec<BoxInfo>>,
+    /// The engine answers.
+    is_up: bool,
+    /// Nothing has happened since they were listed.
+    is_settled: bool,
+}
+
+/// An engine that is watched.
+#[derive(Debug)]
+pub(super) struct Engine {
+    url: String,
+    docker: Docker,
+    store: Store,
+    log: Log,
+    /// Home directory of the user whose boxes have links.
+    home: String,
+    seen: watch::Sender<Seen>,
+    links: Mutex<HashMap<String, Arc<Link>>>,
+}
+
+impl Engine {
+    /// Begins to watch an engine, for as long as the process lives.
+    pub(super) fn watch(docker: Docker, store: Store, log: Log, home: String) -> Arc<Self> {
+        let engine = Arc::new(Self {
+            url: docker.address().to_string(),
+            docker,
+            store,
+            log,
+            home,
+            seen: watch::Sender::default(),
+            links: Mutex::default(),
+        });
+        tokio::spawn(Arc::clone(&engine).run());
+        engine
+    }
+
+    /// The boxes after all that has happened so far; `None` where the engine does not say within `patience`.
+    pub(super) async fn boxes(&self, patience: Duration) -> Option<Arc<Vec<BoxInfo>>> {
+        let settled = async {
+            // What the engine told before it answers this is on its way to us, or here; let it be taken note of.
+            self.docker.ping().await.ok()?;
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+            let mut seen = self.seen.subscribe();
+            let seen = seen.wait_for(|seen| seen.is_settled).await.ok()?;
+            Some(Arc::clone(&seen.boxes))
+        };
+        timeout(patience, settled).await.ok()?
+    }
+
+    /// The boxes as last seen.
+    pub(super) fn known(&self) -> Arc<Vec<BoxInfo>> {
+        Arc::clone(&self.seen.borrow().boxes)
+    }
+
+    /// Changes with every look at the engine.
+    pub(super) fn looks(&self) -> watch::Receiver<impl Sized + use<>> {
+        self.seen.subscribe()
+    }
+
+    /// The link to a box of this user.
+    pub(super) fn link(&self, id: &str) -> Option<Arc<Link>> {
+        self.links().get(id).cloned()
+    }
+
+    /// Whether a box of this user runs or is paused.
+    pub(super) fn is_busy(&self) -> bool {
+        let seen = self.seen.borrow();
+        let lives = |info: &&BoxInfo| matches!(info.state, BoxState::Running | BoxState::Paused);
+        seen.boxes.iter().filter(lives).any(|info| self.is_own(info))
+    }
+
+    /// How it does.
+    pub(super) fn health(&self) -> EngineHealth {
+        let seen = self.seen.borrow();
+        EngineHealth {
+            engine: self.url.clone(),
+            connected: seen.is_up,
+            boxes: seen.boxes.len(),
+            channels: self.links().values().filter(|link| link.channel().is_some()).count(),
+        }
+    }
+
+    fn links(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is one of this user's: those of others, on an engine that many use, are no affair of ours. Boxes of
+    /// former releases do not say whose they are.
+    fn is_own(&self, info: &BoxInfo) -> bool {
+        info.host == host_id() && (info.home == self.home || info.home.is_empty())
+    }
+
+    async fn run(self: Arc<Self>) {
+        let mut pause = FIRST_PAUSE;
+        let mut told = false;
+        loop {
+            let Err(failure) = self.follow(&mut pause, &mut told).await;
+            self.seen.send_modify(|seen| {
+                seen.is_up = false;
+                seen.is_settled = false;
+            });
+            if !std::mem::replace(&mut told, true) {
+                self.log.say(&format!("{}: {}", self.url, one_line(&failure.message)));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Follows the engine until it no longer answers.
+    async fn follow(&self, pause: &mut Duration, told: &mut bool) -> Result<Infallible, Failure> {
+        let mut events = self.docker.container_events(label::ID);
+        // The request goes out with the first poll, after the first look; the second sees what fell between.
+        let mut next_look = SECOND_LOOK;
+        loop {
+            self.look().await?;
+            *pause = FIRST_PAUSE;
+            if std::mem::take(told) {
+                self.log.say(&format!("{}: answers again", self.url));
+            }
+            let Ok(event) = timeout(next_look, events.next()).await else {
+                next_look = LATER_LOOKS;
+                continue;
+            };
+            self.unsettle();
+            self.happened(event).await?;
+            // What came meanwhile is seen with the same look.
+            while let Some(event) = events.next().now_or_never() {
+                self.happened(event).await?;
+            }
+        }
+    }
+
+    fn unsettle(&self) {
+        self.seen.send_modify(|seen| seen.is_settled = false);
+    }
+
+    /// Records what happened to a box.
+    async fn happened(
+        &self,
+        event: Option<Result<ContainerEvent, DockerError>>,
+    ) -> Result<(), Failure> {
+        let event = event.ok_or_else(|| Failure::failed("the engine ended its stream of events"))??;
+        let known = self.known();
+        let Some(info) = known.iter().find(|info| info.container_id == event.id) else {
+            return Ok(());
+        };
+        if !self.is_own(info) {
+            return Ok(());
+        }
+        let state = match event.phase {
+            Some(ContainerPhase::Running) => Some(BoxState::Running),
+            Some(ContainerPhase::Paused) => Some(BoxState::Paused),
+            Some(ContainerPhase::Exited) => Some(BoxState::Stopped),
+            _ => None,
+        };
+        if state.is_some() || event.is_gone {
+            self.record(info, state, event.time).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores that a box is now in a state, where it was in another.
+    async fn record(&self, info: &BoxInfo, state: Option<BoxState>, time: Timestamp) -> Result<(), Failure> {
+        let from = self.store.state(&info.id).await?;
+        let to = state.map(|state| state.as_str().to_owned());
+        if from == to {
+            return Ok(());
+        }
+        let event = Event {
+            seq: None,
+            time,
+            box_name: Some(info.name.clone()),
+            kind: EventKind::BoxState,
+            unit: None,
+            from,
+            to,
+            pid: None,
+            exit_code: None,
+        };
+        self.store.add(&info.id, vec![event]).await
+    }
+
+    /// Lists the boxes and sees to their links.
+    async fn look(&self) -> Result<(), Failure> {
+        let observation = timeout(PATIENCE, boxes::observe(&self.docker))
+            .await
+            .map_err(|_| Failure::failed("the engine does not list its containers"))??;
+        let boxes = observation.boxes;
+        for info in boxes.iter().filter(|info| self.is_own(info)) {
+            self.record(info, Some(info.state), Timestamp::now()).await?;
+            let mut links = self.links();
+            match links.get(&info.id) {
+                Some(link) => link.see(info),
+                None => {
+                    let link = Link::begin(
+                        self.docker.clone(),
+                        self.store.clone(),
+                        self.log.clone(),
+                        info.clone(),
+                    );
+                    links.insert(info.id.clone(), link);
+                }
+            }
+        }
+        let gone: Vec<BoxInfo> = {
+            let known = self.known();
+            let is_gone = |info: &&BoxInfo| !boxes.iter().any(|now| now.id == info.id);
+            known.iter().filter(is_gone).cloned().collect()
+        };
+        for info in gone.iter().filter(|info| self.is_own(info)) {
+            self.record(info, None, Timestamp::now()).await?;
+        }
+        self.links().retain(|id, link| {
+            let stays = boxes.iter().any(|info| info.id == *id);
+            if !stays {
+                link.end();
+            }
+            stays
+        });
+        self.store.keep(boxes.iter().map(|info| info.id.clone()).collect()).await?;
+        self.seen.send_replace(Seen {
+            boxes: Arc::new(boxes),
+            is_up: true,
+            is_settled: true,
+        });
+        Ok(())
+    }
+}

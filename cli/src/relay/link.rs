@@ -1,0 +1,298 @@
+//! The one channel to a running box, and what comes over it by itself.
+//!
+//! ```text
+//! box runs ─► exec `connect` ─► events after the last stored ─► store ─► told
+//!                │                                      └─► units are asked for again
+//!                └─► everybody who asks for the channel
+//! ```
+//!
+//! A channel that breaks is opened again, ever more slowly, for as long as the box runs. What a box recorded until it stopped and
+//! did not send any more is read from its journal then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use agentbox_ctl::client::Part;
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::protocol::message::{Item, Request};
+use agentbox_ctl::report::{Event, UnitsReport};
+use futures_util::FutureExt;
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::log::Log;
+use super::store::Store;
+use crate::boxes::{BoxInfo, BoxState};
+use crate::docker::Docker;
+use crate::target::{Channel, Target};
+use crate::ui::one_line;
+
+/// How long to wait between tries to get to a box; doubles up to the longest, and begins anew after a channel that held.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A channel that held this long is no failed try.
+const HELD: Duration = Duration::from_secs(5);
+/// How long a box may take to say what its units do.
+const UNITS_PATIENCE: Duration = Duration::from_secs(2);
+/// Least time between two questions for the units of a box in which much happens.
+const UNITS_PAUSE: Duration = Duration::from_millis(20);
+/// How long nothing is started in a box that is about to be frozen.
+const HOLD: Duration = Duration::from_secs(3);
+/// Events that are stored at once: as many as there are after a time without the box.
+const MOST_AT_ONCE: usize = 256;
+
+/// A box that the relay watches.
+#[derive(Debug)]
+pub(super) struct Link {
+    docker: Docker,
+    store: Store,
+    log: Log,
+    /// The box as last seen.
+    info: watch::Sender<BoxInfo>,
+    channel: watch::Sender<Option<Arc<Channel>>>,
+    units: watch::Sender<Option<Arc<UnitsReport>>>,
+    /// Held while something is being started in the box.
+    starting: Mutex<()>,
+    /// Until when nothing is to be started.
+    held: watch::Sender<Option<Instant>>,
+    /// The units are to be asked for.
+    stale: Notify,
+    is_stale: AtomicBool,
+    task: std::sync::Mutex<Option<AbortHandle>>,
+}
+
+impl Link {
+    /// Begins to watch a box.
+    pub(super) fn begin(docker: Docker, store: Store, log: Log, info: BoxInfo) -> Arc<Self> {
+        let link = Arc::new(Self {
+            docker,
+            store,
+            log,
+            info: watch::Sender::new(info),
+            channel: watch::Sender::new(None),
+            units: watch::Sender::new(None),
+            starting: Mutex::default(),
+            held: watch::Sender::new(None),
+            stale: Notify::new(),
+            is_stale: AtomicBool::new(true),
+            task: std::sync::Mutex::default(),
+        });
+        let task = tokio::spawn(Arc::clone(&link).run()).abort_handle();
+        *link.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(task);
+        link
+    }
+
+    /// The box is now so.
+    pub(super) fn see(&self, info: &BoxInfo) {
+        self.info.send_if_modified(|known| {
+            let differs = known != info;
+            if differs {
+                known.clone_from(info);
+            }
+            differs
+        });
+        if info.state == BoxState::Paused {
+            self.held.send_replace(None);
+        }
+    }
+
+    /// Ends everything about the box.
+    pub(super) fn end(&self) {
+        let task = self.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+        }
+        self.channel.send_replace(None);
+    }
+
+    /// The channel, where it stands.
+    pub(super) fn channel(&self) -> Option<Arc<Channel>> {
+        self.channel.borrow().clone()
+    }
+
+    /// The channel, which may still have to be opened.
+    pub(super) async fn opened(&self, patience: Duration) -> Option<Arc<Channel>> {
+        let mut channel = self.channel.subscribe();
+        timeout(patience, channel.wait_for(Option::is_some))
+            .await
+            .ok()?
+            .ok()?
+            .clone()
+    }
+
+    /// The units as last told; `None` before the first time, and for a box that does not run.
+    pub(super) fn units(&self) -> Option<Arc<UnitsReport>> {
+        self.units.borrow().clone()
+    }
+
+    /// The units as they are after all that has happened so far.
+    pub(super) async fn fresh_units(&self, patience: Duration) -> Option<Arc<UnitsReport>> {
+        let mut units = self.units.subscribe();
+        let fresh = async {
+            while self.is_stale.load(Ordering::Acquire) {
+                units.changed().await.ok()?;
+            }
+            units.borrow().clone()
+        };
+        timeout(patience, fresh).await.ok()?
+    }
+
+    /// Has the units asked for again.
+    pub(super) fn refresh(&self) {
+        self.is_stale.store(true, Ordering::Release);
+        self.stale.notify_one();
+    }
+
+    /// Starts nothing in the box for a while; returns when nothing is being started.
+    pub(super) async fn hold(&self) {
+        self.held.send_replace(Some(Instant::now() + HOLD));
+        drop(self.starting.lock().await);
+    }
+
+    fn target(&self) -> Target {
+        Target::of(self.docker.clone(), self.info.borrow().clone(), None)
+    }
+
+    /// Stores what the box has recorded and we have not.
+    ///
+    /// # Errors
+    /// A box or a store that cannot be read.
+    pub(super) async fn catch_up(&self) -> Result<(), Failure> {
+        let id = self.info.borrow().id.clone();
+        let last = self.store.last(&id).await?;
+        let state = self.info.borrow().state;
+        let events = match (state, self.channel()) {
+            (BoxState::Running, Some(channel)) => channel.events_after(last).await?,
+            _ => self.target().recorded_events().await?,
+        };
+        self.store.add(&id, events).await
+    }
+
+    async fn run(self: Arc<Self>) {
+        let mut info = self.info.subscribe();
+        let mut pause = FIRST_PAUSE;
+        let mut was_running = false;
+        loop {
+            let state = info.borrow_and_update().state;
+            if state != BoxState::Running {
+                self.units.send_replace(None);
+                if state == BoxState::Stopped
+                    && was_running
+                    && let Err(failure) = self.catch_up().await
+                {
+                    self.say(&format!("its journal cannot be read: {}", failure.message));
+                }
+                was_running = false;
+                pause = FIRST_PAUSE;
+                if info.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            was_running = true;
+            let begun = Instant::now();
+            let lost = self.serve(&mut info).await;
+            self.channel.send_replace(None);
+            if begun.elapsed() > HELD {
+                pause = FIRST_PAUSE;
+            }
+            if let Err(failure) = lost
+                && info.borrow().state == BoxState::Running
+            {
+                self.say(&format!("no channel: {}", failure.message));
+            }
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                // A box that came back is asked at once.
+                changed = info.changed() => match changed {
+                    Ok(()) => pause = FIRST_PAUSE,
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    /// Opens the channel and lives on it until it breaks or the box stops.
+    async fn serve(&self, info: &mut watch::Receiver<BoxInfo>) -> Result<(), Failure> {
+        let (id, container, name) = {
+            let info = info.borrow();
+            (info.id.clone(), info.container_id.clone(), info.name.clone())
+        };
+        let channel = {
+            let _starting = self.unheld().await;
+            Arc::new(Channel::open(&self.docker, &container, &name).await?)
+        };
+        let request = Request::Events {
+            after: Some(self.store.last(&id).await?),
+            since: None,
+            follow: true,
+        };
+        let mut call = channel.call(&request).await?;
+        self.refresh();
+        self.channel.send_replace(Some(Arc::clone(&channel)));
+        self.say("channel open");
+        loop {
+            tokio::select! {
+                part = call.next() => {
+                    let mut events: Vec<Event> = Vec::new();
+                    take(part.map_err(|failure| channel.explain(failure))?, &mut events)?;
+                    while events.len() < MOST_AT_ONCE
+                        && let Some(part) = call.next().now_or_never()
+                    {
+                        take(part.map_err(|failure| channel.explain(failure))?, &mut events)?;
+                    }
+                    self.store.add(&id, events).await?;
+                    self.refresh();
+                }
+                () = self.stale.notified() => {
+                    self.is_stale.store(false, Ordering::Release);
+                    match timeout(UNITS_PATIENCE, channel.units()).await {
+                        Ok(Ok(units)) => drop(self.units.send_replace(Some(Arc::new(units)))),
+                        Ok(Err(failure)) => return Err(failure),
+                        // A busy box: what was known is no longer.
+                        Err(_) => drop(self.units.send_replace(None)),
+                    }
+                    sleep(UNITS_PAUSE).await;
+                }
+                changed = info.changed() => {
+                    if changed.is_err() || matches!(info.borrow().state, BoxState::Stopped | BoxState::Dead) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until something may be started in the box.
+    async fn unheld(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        loop {
+            let until = *self.held.borrow();
+            let Some(until) = until.filter(|until| *until > Instant::now()) else {
+                let guard = self.starting.lock().await;
+                // Somebody may have asked while we waited.
+                if self.held.borrow().is_none_or(|until| until <= Instant::now()) {
+                    return guard;
+                }
+                continue;
+            };
+            let mut held = self.held.subscribe();
+            let _ = tokio::time::timeout_at(until, held.changed()).await;
+        }
+    }
+
+    fn say(&self, text: &str) {
+        let name = self.info.borrow().name.clone();
+        self.log.say(&format!("box `{}`: {}", one_line(&name), one_line(text)));
+    }
+}
+
+fn take(part: Part, events: &mut Vec<Event>) -> Result<(), Failure> {
+    match part {
+        Part::Item(Item::Event(event)) => events.push(event),
+        Part::Item(_) | Part::Data(_) => {}
+        Part::Done(_) => return Err(Failure::failed("the supervisor has no more events")),
+    }
+    Ok(())
+}
