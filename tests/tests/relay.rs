@@ -286,7 +286,9 @@ fn a_relay_that_hangs_costs_a_moment_and_no_answer() {
         .expect_code(1)
         .complains(&[&format!("error: the relay (process {pid}) does not answer"), "hint: agentbox relay stop"]);
     project.run(&["relay", "stop"]).ok();
-    assert_eq!(kill(pid, None), Err(nix::errno::Errno::ESRCH));
+    // Nobody may have asked for its exit status yet.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
 }
 
 #[test]

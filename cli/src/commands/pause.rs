@@ -7,6 +7,7 @@ use crate::Exit;
 use crate::boxes::BoxState;
 use crate::context::Context;
 use crate::lifecycle;
+use crate::relay::Relay;
 use crate::target::Target;
 
 /// Arguments of `pause` and `unpause`.
@@ -29,12 +30,13 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
+        let target = target.again().await?;
         let name = &target.info.name;
         match target.info.state {
             BoxState::Paused => context.ui.status(&format!("box `{name}` is paused already")),
             BoxState::Running => {
                 // An engine that freezes a container while a process is being started in it may not be able to thaw it.
-                if let Some(relay) = &target.relay {
+                if let Some(relay) = Relay::of(context, &target.docker) {
                     relay.hold(&target.info.id).await;
                 }
                 target.docker.pause_container(&target.info.container_id).await?;
@@ -54,6 +56,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 pub fn run_unpause(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
+        let target = target.again().await?;
         let name = &target.info.name;
         match target.info.state {
             BoxState::Running => context.ui.status(&format!("box `{name}` is running already")),

@@ -42,6 +42,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             ask(context, &target, &units).await?;
             return start::wait_for(context, &target, arguments.wait, units).await;
         }
+        let target = target.again().await?;
         // A box that would not start again is not stopped.
         let bytes = target
             .docker

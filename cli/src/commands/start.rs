@@ -47,6 +47,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             ask_units(context, &target, Request::Start { units: units.clone() }).await?;
             return wait_for(context, &target, arguments.wait, units).await;
         }
+        let target = target.again().await?;
         let mut interrupt = Interrupt::new()?;
         let name = &target.info.name;
         match lifecycle::start(context, &target.docker, &target.info, &mut interrupt).await {

@@ -51,17 +51,23 @@ struct Document<'a> {
 /// No such box (3), an engine (4) or a supervisor (1) that does not answer.
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
-        let target = Target::resolve(context, arguments.name.as_deref()).await?;
+        let mut target = Target::resolve(context, arguments.name.as_deref()).await?;
         let inspection = match arguments.inspect {
             true => Some(Inspection::of(&target).await?),
             false => None,
         };
-        if target.info.state != BoxState::Running {
-            let units = target.recorded().await?;
-            show(context, &target.info, &units, inspection.as_ref())?;
-            return Ok(Exit::SUCCESS);
-        }
-        let (channel, units) = target.units().await?;
+        let (channel, units) = loop {
+            if target.info.state != BoxState::Running {
+                let units = target.recorded().await?;
+                show(context, &target.info, &units, inspection.as_ref())?;
+                return Ok(Exit::SUCCESS);
+            }
+            match target.units().await {
+                Ok(found) => break found,
+                Err(_) if target.relay.is_some() => target = target.again().await?,
+                Err(failure) => return Err(failure),
+            }
+        };
         show(context, &target.info, &units, inspection.as_ref())?;
         if arguments.watch {
             watch(context, &target, &channel, units).await?;

@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             start::ask_units(context, &target, Request::Stop { units }).await?;
             return Ok(Exit::SUCCESS);
         }
+        let target = target.again().await?;
         let stopped = lifecycle::stop(context, &target.docker, &target.info).await?;
         let already = if stopped { "" } else { " already" };
         context

@@ -10,7 +10,9 @@ use futures_util::{Stream, StreamExt};
 use super::{ContainerPhase, Docker, DockerError};
 
 /// The actions that change what a container is: starting a command in one is none of them.
-const ACTIONS: [&str; 7] = ["create", "start", "pause", "unpause", "die", "rename", "destroy"];
+const ACTIONS: [&str; 8] = [
+    "create", "start", "pause", "unpause", "die", "stop", "rename", "destroy",
+];
 
 /// Something that happened to a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl Docker {
                     "create" => Some(ContainerPhase::Created),
                     "start" | "unpause" => Some(ContainerPhase::Running),
                     "pause" => Some(ContainerPhase::Paused),
-                    "die" => Some(ContainerPhase::Exited),
+                    "die" | "stop" => Some(ContainerPhase::Exited),
                     _ => None,
                 },
                 is_gone: action == "destroy",

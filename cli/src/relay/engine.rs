@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
@@ -16,7 +16,7 @@ use agentbox_ctl::report::{Event, EventKind};
 use agentbox_ctl::time::Timestamp;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::link::Link;
 use super::log::Log;
@@ -24,7 +24,7 @@ use super::store::Store;
 use super::wire::EngineHealth;
 use crate::boxes::identity::host_id;
 use crate::boxes::{self, BoxInfo, BoxState, label};
-use crate::docker::{ContainerEvent, ContainerPhase, Docker, DockerError};
+use crate::docker::{ContainerEvent, ContainerEvents, ContainerPhase, Docker, DockerError};
 use crate::ui::one_line;
 
 /// How long to wait between tries to reach an engine; doubles up to the longest.
@@ -33,10 +33,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// When an engine is looked at of itself: soon after the first time, and then in case that it forgot to tell.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 const LATER_LOOKS: Duration = Duration::from_secs(60);
+/// How long an engine's list may lag behind its events.
+const LAG: Duration = Duration::from_secs(2);
 /// Turns of all other tasks in which an event that has come is taken note of.
 const TURNS: usize = 16;
 /// How long an engine may take to list its boxes.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An event, a failure, or the end of both.
+type Happened = Option<Result<ContainerEvent, DockerError>>;
 
 /// What is known of an engine's boxes.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +65,8 @@ pub(super) struct Engine {
     home: String,
     seen: watch::Sender<Seen>,
     links: Mutex<HashMap<String, Arc<Link>>>,
+    /// States that events told, by container, which a list may not have yet: an engine tells before it takes note itself.
+    told: Mutex<HashMap<String, (BoxState, Instant)>>,
 }
 
 impl Engine {
@@ -73,6 +80,7 @@ impl Engine {
             home,
             seen: watch::Sender::default(),
             links: Mutex::default(),
+            told: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&engine).run());
         engine
@@ -126,14 +134,13 @@ impl Engine {
         }
     }
 
-    fn links(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Link>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    fn links(&self) -> MutexGuard<'_, HashMap<String, Arc<Link>>> {
+        lock(&self.links)
     }
 
-    /// Whether it is one of this user's: those of others, on an engine that many use, are no affair of ours. Boxes of
-    /// former releases do not say whose they are.
+    /// Whether it is one of this user's: those of others, on an engine that many use, are no affair of ours.
     fn is_own(&self, info: &BoxInfo) -> bool {
-        info.host == host_id() && (info.home == self.home || info.home.is_empty())
+        info.host == host_id() && info.home == self.home
     }
 
     async fn run(self: Arc<Self>) {
@@ -159,17 +166,30 @@ impl Engine {
         // The request goes out with the first poll, after the first look; the second sees what fell between.
         let mut next_look = SECOND_LOOK;
         loop {
-            self.look().await?;
+            let happened = self.look(&mut events).await?;
             *pause = FIRST_PAUSE;
             if std::mem::take(told) {
                 self.log.say(&format!("{}: answers again", self.url));
             }
-            let Ok(event) = timeout(next_look, events.next()).await else {
-                next_look = LATER_LOOKS;
-                continue;
+            let event = if happened.is_empty() {
+                let lags = !lock(&self.told).is_empty();
+                let limit = if lags { LAG / 10 } else { next_look };
+                match timeout(limit, events.next()).await {
+                    Ok(event) => Some(event),
+                    Err(_) => {
+                        if !lags {
+                            next_look = LATER_LOOKS;
+                        }
+                        continue;
+                    }
+                }
+            } else {
+                None
             };
             self.unsettle();
-            self.happened(event).await?;
+            for event in happened.into_iter().chain(event) {
+                self.happened(event).await?;
+            }
             // What came meanwhile is seen with the same look.
             while let Some(event) = events.next().now_or_never() {
                 self.happened(event).await?;
@@ -184,9 +204,12 @@ impl Engine {
     /// Records what happened to a box.
     async fn happened(
         &self,
-        event: Option<Result<ContainerEvent, DockerError>>,
+        event: Happened,
     ) -> Result<(), Failure> {
         let event = event.ok_or_else(|| Failure::failed("the engine ended its stream of events"))??;
+        if let Some(state) = event.phase.and_then(state_of) {
+            lock(&self.told).insert(event.id.clone(), (state, Instant::now()));
+        }
         let known = self.known();
         let Some(info) = known.iter().find(|info| info.container_id == event.id) else {
             return Ok(());
@@ -194,16 +217,26 @@ impl Engine {
         if !self.is_own(info) {
             return Ok(());
         }
-        let state = match event.phase {
-            Some(ContainerPhase::Running) => Some(BoxState::Running),
-            Some(ContainerPhase::Paused) => Some(BoxState::Paused),
-            Some(ContainerPhase::Exited) => Some(BoxState::Stopped),
-            _ => None,
-        };
+        let state = event.phase.and_then(state_of);
         if state.is_some() || event.is_gone {
             self.record(info, state, event.time).await?;
         }
         Ok(())
+    }
+
+    /// Gives boxes the states that events told, as long as the engine's list may lag behind them.
+    fn correct(&self, boxes: &mut [BoxInfo]) {
+        let mut told = lock(&self.told);
+        told.retain(|container, (state, at)| {
+            let Some(info) = boxes.iter_mut().find(|info| info.container_id == *container) else {
+                return at.elapsed() < LAG;
+            };
+            let lags = info.state != *state && at.elapsed() < LAG;
+            if lags {
+                info.state = *state;
+            }
+            lags
+        });
     }
 
     /// Stores that a box is now in a state, where it was in another.
@@ -227,12 +260,29 @@ impl Engine {
         self.store.add(&info.id, vec![event]).await
     }
 
-    /// Lists the boxes and sees to their links.
-    async fn look(&self) -> Result<(), Failure> {
-        let observation = timeout(PATIENCE, boxes::observe(&self.docker))
-            .await
-            .map_err(|_| Failure::failed("the engine does not list its containers"))??;
-        let boxes = observation.boxes;
+    /// Lists the boxes and sees to their links. Gives the events that came meanwhile: what was listed may be older.
+    async fn look(&self, events: &mut ContainerEvents) -> Result<Vec<Happened>, Failure> {
+        let mut happened = Vec::new();
+        let listing = timeout(PATIENCE, boxes::observe(&self.docker));
+        tokio::pin!(listing);
+        let listed = loop {
+            tokio::select! {
+                biased;
+                event = events.next() => {
+                    self.unsettle();
+                    let is_end = !matches!(event, Some(Ok(_)));
+                    happened.push(event);
+                    if is_end {
+                        return Ok(happened);
+                    }
+                }
+                listed = &mut listing => break listed,
+            }
+        };
+        let mut boxes = listed
+            .map_err(|_| Failure::failed("the engine does not list its containers"))??
+            .boxes;
+        self.correct(&mut boxes);
         for info in boxes.iter().filter(|info| self.is_own(info)) {
             self.record(info, Some(info.state), Timestamp::now()).await?;
             let mut links = self.links();
@@ -268,8 +318,22 @@ impl Engine {
         self.seen.send_replace(Seen {
             boxes: Arc::new(boxes),
             is_up: true,
-            is_settled: true,
+            is_settled: happened.is_empty(),
         });
-        Ok(())
+        Ok(happened)
     }
+}
+
+/// The state of a box whose container is doing this; `None` where that does not change it.
+fn state_of(phase: ContainerPhase) -> Option<BoxState> {
+    match phase {
+        ContainerPhase::Running => Some(BoxState::Running),
+        ContainerPhase::Paused => Some(BoxState::Paused),
+        ContainerPhase::Exited => Some(BoxState::Stopped),
+        _ => None,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::{oneshot, watch};
 
 /// Numbered events that are kept of a box, as its own journal does.
-pub const KEPT: u64 = 10_000;
+const KEPT: u64 = 10_000;
 /// Events without a number that are kept of a box.
 const KEPT_UNNUMBERED: u64 = 1_000;
 /// Events handed to a reader at once.
@@ -45,7 +45,7 @@ enum Work {
 
 /// The stored events. Cheap to clone; the file is closed with the last clone.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(super) struct Store {
     work: Sender<Work>,
     told: watch::Receiver<u64>,
 }
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// A directory that cannot be written.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let database = match open(path) {
             Ok(database) => database,
             Err(_) => {
@@ -82,7 +82,7 @@ impl Store {
     ///
     /// # Errors
     /// A disk that is full or broken; nothing is stored then.
-    pub async fn add(&self, id: &str, events: Vec<Event>) -> Result<(), Failure> {
+    pub(super) async fn add(&self, id: &str, events: Vec<Event>) -> Result<(), Failure> {
         self.ask(|answer| Work::Add(id.to_owned(), events, answer)).await
     }
 
@@ -90,7 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub async fn last(&self, id: &str) -> Result<u64, Failure> {
+    pub(super) async fn last(&self, id: &str) -> Result<u64, Failure> {
         self.ask(|answer| Work::Last(id.to_owned(), answer)).await
     }
 
@@ -98,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub async fn state(&self, id: &str) -> Result<Option<String>, Failure> {
+    pub(super) async fn state(&self, id: &str) -> Result<Option<String>, Failure> {
         self.ask(|answer| Work::State(id.to_owned(), answer)).await
     }
 
@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub async fn after(&self, id: &str, after: Option<u64>, row: i64) -> Result<Vec<(i64, Event)>, Failure> {
+    pub(super) async fn after(&self, id: &str, after: Option<u64>, row: i64) -> Result<Vec<(i64, Event)>, Failure> {
         self.ask(|answer| Work::After(id.to_owned(), after, row, answer))
             .await
     }
@@ -116,7 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub async fn count(&self) -> Result<u64, Failure> {
+    pub(super) async fn count(&self) -> Result<u64, Failure> {
         self.ask(Work::Count).await
     }
 
@@ -124,12 +124,12 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub async fn keep(&self, ids: Vec<String>) -> Result<(), Failure> {
+    pub(super) async fn keep(&self, ids: Vec<String>) -> Result<(), Failure> {
         self.ask(|answer| Work::Keep(ids, answer)).await
     }
 
     /// Changes with every event that is stored. Take it before reading, and nothing is missed.
-    pub fn told(&self) -> watch::Receiver<u64> {
+    pub(super) fn told(&self) -> watch::Receiver<u64> {
         let mut told = self.told.clone();
         told.mark_unchanged();
         told

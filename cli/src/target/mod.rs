@@ -151,6 +151,17 @@ impl Target {
         }
     }
 
+    /// The same box, as the engine has it: what the relay said may have changed since.
+    ///
+    /// # Errors
+    /// A box that is gone (3), an engine that cannot be reached.
+    pub async fn again(self) -> Result<Self, Failure> {
+        let observation = boxes::observe(&self.docker).await?;
+        let info = observation.boxes.into_iter().find(|info| info.id == self.info.id);
+        let info = info.ok_or_else(|| Failure::not_found(format!("box `{}` is gone", self.info.name)))?;
+        Ok(Self::of(self.docker, info, None))
+    }
+
     /// Opens a channel of our own.
     ///
     /// # Errors
