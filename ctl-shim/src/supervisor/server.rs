@@ -21,9 +21,9 @@ use tokio::task::{AbortHandle, spawn_local};
 use super::answer;
 use super::shared::Shared;
 use crate::failure::Failure;
-use crate::protocol::WINDOW;
 use crate::protocol::frame::{self, Frame, FrameKind};
 use crate::protocol::message::{Answer, Item, Reply, Request};
+use crate::protocol::{MAX_REQUESTS, NOT_UNDERSTOOD, WINDOW};
 
 /// Connections served at once; more are closed.
 const MAX_CONNECTIONS: usize = 256;
@@ -32,8 +32,6 @@ const MAX_OTHERS: usize = 64;
 /// Status tables that are made or wait to be read, on one connection: a client that asks and does not read costs no
 /// more than these.
 const MAX_TABLES: usize = 4;
-/// Requests under way on one connection; more are refused.
-const MAX_REQUESTS: usize = 256;
 /// Frames queued for one connection.
 const QUEUE: usize = 8;
 
@@ -115,7 +113,7 @@ async fn read_requests(
                     };
                     let result = match request {
                         Ok(request) => answer::answer(request, &stream, &shared).await,
-                        Err(error) => Err(Failure::failed("cannot understand the request")
+                        Err(error) => Err(Failure::failed(NOT_UNDERSTOOD)
                             .because(&error)
                             .hint("host and box may differ by one release: agentbox restart BOX brings them together")),
                     };
@@ -138,7 +136,7 @@ async fn read_requests(
                     task.abort();
                 }
             }
-            FrameKind::Reply | FrameKind::Data => {
+            FrameKind::Reply | FrameKind::Data | FrameKind::End => {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     "a client sent a supervisor's frame",
