@@ -76,7 +76,7 @@ impl<'a> Follower<'a> {
                         return Ok(event);
                     }
                 }
-                Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => {}
+                Ok(Part::Item(Item::Log(_) | Item::Opened) | Part::Data(_)) => {}
                 Ok(Part::Done(_)) => self.lost().await,
                 Err(failure) => {
                     let why = link.channel.explain(failure);

@@ -5,6 +5,7 @@
 //! request, so none holds up another.
 
 mod call;
+mod dialled;
 mod passage;
 mod requests;
 
@@ -15,11 +16,12 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
 
 pub use self::call::{Call, Part};
+pub use self::dialled::{Dialled, DialledReader, DialledWriter};
 pub use self::passage::Passage;
 use self::requests::{Batch, Requests};
 use crate::failure::Failure;
-use crate::protocol::frame;
 use crate::protocol::message::{Answer, Reply, Request};
+use crate::protocol::{NOT_UNDERSTOOD, frame};
 
 /// Buffer for the heads of frames and for small ones, in bytes: longer payloads are read past it.
 const READ_BUFFER: usize = 8 * 1024;
@@ -84,8 +86,7 @@ impl Client {
     /// # Errors
     /// A connection that has ended, or has as many requests as may be.
     pub async fn call(&self, request: &Request) -> Result<Call, Failure> {
-        let payload = serde_json::to_vec(request)
-            .map_err(|error| Failure::failed("cannot encode a request").because(&error))?;
+        let payload = encode(request)?;
         let (written, confirmation) = oneshot::channel();
         let (id, frames) = self.requests().open(payload, false, Some(written))?;
         let call = Call::new(id, frames, self.clone());
@@ -107,6 +108,19 @@ impl Client {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Connects to a TCP port on the box's loopback. Cancel safe.
+    ///
+    /// # Errors
+    /// Nobody who answers there, with the reason; a supervisor that [cannot do it](is_not_understood); a connection that has
+    /// ended.
+    pub async fn dial(&self, port: u16) -> Result<Dialled, Failure> {
+        let payload = encode(&Request::Dial { port })?;
+        let (id, frames) = self.requests().open(payload, false, None)?;
+        let mut dialled = Dialled::new(id, frames, self.clone());
+        dialled.opened().await?;
+        Ok(dialled)
     }
 
     /// Passes on a request that somebody else has encoded: a JSON [`Request`], of this release or another. It does not
@@ -152,6 +166,10 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), batch: Batch) -> io::Resu
     result
 }
 
+fn encode(request: &Request) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(request).map_err(|error| Failure::failed("cannot encode a request").because(&error))
+}
+
 fn reply(payload: &[u8]) -> Result<Reply, Failure> {
     serde_json::from_slice(payload)
         .map_err(|error| Failure::failed("the supervisor sent a reply that cannot be read").because(&error))
@@ -160,6 +178,16 @@ fn reply(payload: &[u8]) -> Result<Reply, Failure> {
 /// The failure of every request on a connection that has ended.
 pub fn connection_lost() -> Failure {
     Failure::failed("the connection to the supervisor ended").hint("agentbox status")
+}
+
+/// Whether a failure is that of a connection that has ended.
+pub fn is_lost(failure: &Failure) -> bool {
+    failure.message == connection_lost().message
+}
+
+/// Whether a failure is that of a supervisor, of another release, that does not have the request.
+pub fn is_not_understood(failure: &Failure) -> bool {
+    failure.message == NOT_UNDERSTOOD
 }
 
 #[cfg(test)]

@@ -16,9 +16,10 @@
 //!
 //! `Opened` counts as a frame of the stream, an end does not. A Cancel resets the connection.
 //!
-//! `agentbox-ctl dial PORT`, for supervisors that do not have that request, has frames of its own: both ways: `kind: u8 | length: u32 BE | payload`. The ends of the two directions are frames as well: an engine
-//! does not pass on that a command closed its stdout while it still reads, and a stdin that ends may mean that the
-//! host's side is gone. Without an [`END`], the end of a stream is a connection that broke.
+//! `agentbox-ctl dial PORT`, for supervisors that do not have that request, has frames of its own, both ways:
+//! `kind: u8 | length: u32 BE | payload`. The ends of the two directions are frames as well: an engine does not pass on
+//! that a command closed its stdout while it still reads, and a stdin that ends may mean that the host's side is gone.
+//! Without an [`END`], the end of a stream is a connection that broke.
 
 /// Box to host, first of all: the connection stands; empty.
 pub const OPENED: u8 = 1;
