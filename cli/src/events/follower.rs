@@ -74,7 +74,7 @@ impl Link {
             },
             Self::Box(channel, call) => match call.next().await {
                 Ok(Part::Item(Item::Event(event))) => Came::Event(event, None),
-                Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => Came::Nothing,
+                Ok(Part::Item(_) | Part::Data(_)) => Came::Nothing,
                 Ok(Part::Done(_)) => Came::End("the supervisor has no more events".to_owned()),
                 Err(failure) => Came::End(channel.explain(failure).message),
             },

@@ -30,7 +30,7 @@ pub async fn print(
                 printer.chunk(&head.unit, head.time, &bytes)?;
             }
             Part::Done(Answer::Nothing) => return Ok(()),
-            Part::Item(Item::Event(_)) | Part::Done(_) => return Err(out_of_order()),
+            Part::Item(Item::Event(_) | Item::Opened) | Part::Done(_) => return Err(out_of_order()),
         }
     }
 }

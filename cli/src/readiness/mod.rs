@@ -86,7 +86,7 @@ async fn follow(ui: &Ui, client: &Client, wanted: &Wanted) -> Result<UnitsReport
                     "the supervisor answered something else than was asked",
                 ));
             }
-            Part::Item(Item::Log(_)) | Part::Data(_) => {}
+            Part::Item(Item::Log(_) | Item::Opened) | Part::Data(_) => {}
         }
     }
 }

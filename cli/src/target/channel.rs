@@ -157,7 +157,7 @@ impl Channel {
                     events.push_back(event);
                 }
                 Part::Done(_) => return Ok(events.into()),
-                Part::Item(Item::Log(_)) | Part::Data(_) => {}
+                Part::Item(Item::Log(_) | Item::Opened) | Part::Data(_) => {}
             }
         }
     }

@@ -1,102 +1,74 @@
 //! The client side of the [protocol](crate::protocol): many requests at once over one connection.
 //!
 //! A [`Client`] owns a connection of any kind (a unix socket in the box, an exec channel on the host). One task
-//! reads frames and hands each to the request it belongs to; requests send through a shared writer.
+//! reads frames and hands each to the request it belongs to, another writes what requests have to send. Neither waits for a
+//! request, so none holds up another.
 
-use std::collections::HashMap;
+mod call;
+mod dialled;
+mod passage;
+mod requests;
+
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, oneshot};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::oneshot;
 
+pub use self::call::{Call, Part};
+pub use self::dialled::{Dialled, DialledReader, DialledWriter};
+pub use self::passage::Passage;
+use self::requests::{Batch, Requests};
 use crate::failure::Failure;
-use crate::protocol::WINDOW;
-use crate::protocol::frame::{self, Frame, FrameKind};
-use crate::protocol::message::{Answer, Item, Reply, Request};
+use crate::protocol::message::{Answer, Reply, Request};
+use crate::protocol::{NOT_UNDERSTOOD, frame};
 
-type Routes = Arc<Mutex<Option<HashMap<u64, mpsc::Sender<Frame>>>>>;
+/// Buffer for the heads of frames and for small ones, in bytes: longer payloads are read past it.
+const READ_BUFFER: usize = 8 * 1024;
+/// Frames up to this size are copied together to be written at once.
+const SMALL: usize = 4 * 1024;
 
 /// A connection to a supervisor. Cheap to clone; all clones share it.
 #[derive(Clone, Debug)]
-pub struct Client {
-    outgoing: mpsc::Sender<Outgoing>,
-    routes: Routes,
-    next_id: Arc<std::sync::atomic::AtomicU64>,
-}
+pub struct Client(Arc<User>);
 
+/// Whoever may ask something. When the last is gone, so is the connection.
 #[derive(Debug)]
-struct Outgoing {
-    frame: Frame,
-    written: Option<oneshot::Sender<io::Result<()>>>,
-}
+struct User(Arc<Requests>);
 
-/// One element of a running request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// An element of the stream.
-    Item(Item),
-    /// Raw bytes of the stream.
-    Data(Vec<u8>),
-    /// The end: the answer. Nothing follows.
-    Done(Answer),
-}
-
-/// A request under way. Dropping it cancels the request.
-#[derive(Debug)]
-pub struct Call {
-    id: u64,
-    frames: mpsc::Receiver<Frame>,
-    client: Client,
-    consumed: u32,
-    finished: bool,
+impl Drop for User {
+    fn drop(&mut self) {
+        self.0.set_unused();
+    }
 }
 
 impl Client {
     /// Takes over a connection. Must be called inside a tokio runtime; ends by itself with the connection.
-    pub fn new<R, W>(mut reader: R, mut writer: W) -> Self
+    pub fn new<R, W>(reader: R, mut writer: W) -> Self
     where
         R: AsyncRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
     {
-        let routes: Routes = Arc::new(Mutex::new(Some(HashMap::new())));
-        let (outgoing, mut queue) = mpsc::channel::<Outgoing>(16);
-        let reading = Arc::clone(&routes);
-        tokio::spawn(async move {
+        let requests: Arc<Requests> = Arc::default();
+        let delivering = Arc::clone(&requests);
+        let reading = tokio::spawn(async move {
+            let mut reader = BufReader::with_capacity(READ_BUFFER, reader);
             while let Ok(Some(frame)) = frame::read(&mut reader).await {
-                let route = lock(&reading)
-                    .as_ref()
-                    .and_then(|routes| routes.get(&frame.id).cloned());
-                if let Some(route) = route {
-                    // The window bounds what can be under way, so the channel has room; a full one is a peer
-                    // that ignores the window, and its request ends.
-                    if route.try_send(frame).is_err() {
-                        break;
-                    }
-                }
+                delivering.deliver(frame);
             }
-            *lock(&reading) = None;
+            delivering.set_ended();
         });
-        let writing = Arc::clone(&routes);
+        let writing = Arc::clone(&requests);
         tokio::spawn(async move {
-            while let Some(Outgoing { frame, written }) = queue.recv().await {
-                let result = frame::write(&mut writer, &frame).await;
-                let failed = result.is_err();
-                if let Some(written) = written {
-                    // A caller that went away needs no answer.
-                    let _ = written.send(result);
-                }
-                if failed {
-                    *lock(&writing) = None;
-                    break;
+            while let Some(batch) = writing.next_batch().await {
+                if write(&mut writer, batch).await.is_err() {
+                    writing.set_ended();
                 }
             }
+            // Both halves have to go: of a connection that was split, one alone keeps it open.
+            reading.abort();
         });
-        Self {
-            outgoing,
-            routes,
-            next_id: Arc::default(),
-        }
+        Self(Arc::new(User(requests)))
     }
 
     /// Connects to a supervisor's socket.
@@ -112,37 +84,12 @@ impl Client {
     /// Sends a request; its parts come from the returned call.
     ///
     /// # Errors
-    /// A connection that has ended.
+    /// A connection that has ended, or has as many requests as may be.
     pub async fn call(&self, request: &Request) -> Result<Call, Failure> {
-        let id = self.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let payload = serde_json::to_vec(request)
-            .map_err(|error| Failure::failed("cannot encode a request").because(&error))?;
-        // Room for a whole window, the answer, and one to spare.
-        let (sender, frames) = mpsc::channel(WINDOW as usize + 2);
-        lock(&self.routes)
-            .as_mut()
-            .ok_or_else(connection_lost)?
-            .insert(id, sender);
-        let call = Call {
-            id,
-            frames,
-            client: self.clone(),
-            consumed: 0,
-            finished: false,
-        };
+        let payload = encode(request)?;
         let (written, confirmation) = oneshot::channel();
-        let frame = Frame {
-            kind: FrameKind::Request,
-            id,
-            payload,
-        };
-        self.outgoing
-            .send(Outgoing {
-                frame,
-                written: Some(written),
-            })
-            .await
-            .map_err(|_| connection_lost())?;
+        let (id, frames) = self.requests().open(payload, false, Some(written))?;
+        let call = Call::new(id, frames, self.clone());
         match confirmation.await {
             Ok(Ok(())) => Ok(call),
             Ok(Err(error)) => Err(connection_lost().because(&error)),
@@ -162,81 +109,86 @@ impl Client {
             }
         }
     }
-}
 
-impl Call {
-    /// The next part. Cancel safe.
+    /// Connects to a TCP port on the box's loopback. Cancel safe.
     ///
     /// # Errors
-    /// The supervisor's failure, a connection that ended, a reply that cannot be read.
-    pub async fn next(&mut self) -> Result<Part, Failure> {
-        let frame = self.frames.recv().await.ok_or_else(connection_lost)?;
-        match frame.kind {
-            FrameKind::Data => {
-                self.consume();
-                Ok(Part::Data(frame.payload))
-            }
-            FrameKind::Reply => match serde_json::from_slice(&frame.payload) {
-                Ok(Reply::Item(item)) => {
-                    self.consume();
-                    Ok(Part::Item(item))
-                }
-                Ok(Reply::Done(result)) => {
-                    self.finished = true;
-                    result.map(Part::Done)
-                }
-                Err(error) => {
-                    Err(Failure::failed("the supervisor sent a reply that cannot be read").because(&error))
-                }
-            },
-            kind => Err(Failure::failed(format!("the supervisor sent a {kind:?} frame"))),
-        }
+    /// Nobody who answers there, with the reason; a supervisor that [cannot do it](is_not_understood); a connection that has
+    /// ended.
+    pub async fn dial(&self, port: u16) -> Result<Dialled, Failure> {
+        let payload = encode(&Request::Dial { port })?;
+        let (id, frames) = self.requests().open(payload, false, None)?;
+        let mut dialled = Dialled::new(id, frames, self.clone());
+        dialled.opened().await?;
+        Ok(dialled)
     }
 
-    /// Counts a consumed frame and acknowledges half a window at a time.
-    fn consume(&mut self) {
-        self.consumed += 1;
-        if self.consumed >= WINDOW / 2 {
-            let payload = self.consumed.to_be_bytes().to_vec();
-            let frame = Frame {
-                kind: FrameKind::Ack,
-                id: self.id,
-                payload,
-            };
-            // Where the queue is full this acknowledgement goes with the next frame.
-            if self
-                .client
-                .outgoing
-                .try_send(Outgoing { frame, written: None })
-                .is_ok()
-            {
-                self.consumed = 0;
-            }
-        }
+    /// Passes on a request that somebody else has encoded: a JSON [`Request`], of this release or another. It does not
+    /// wait; a connection that breaks before the request was written is the end of the passage.
+    ///
+    /// # Errors
+    /// A connection that has ended, or has as many requests as may be.
+    pub fn pass(&self, payload: Vec<u8>) -> Result<Passage, Failure> {
+        let (id, frames) = self.requests().open(payload, true, None)?;
+        Ok(Passage::new(id, frames, self.clone()))
+    }
+
+    fn requests(&self) -> &Requests {
+        &self.0.0
     }
 }
 
-impl Drop for Call {
-    fn drop(&mut self) {
-        if let Some(routes) = lock(&self.client.routes).as_mut() {
-            routes.remove(&self.id);
+/// Writes frames, small ones together, and tells who wants to know.
+async fn write(writer: &mut (impl AsyncWrite + Unpin), batch: Batch) -> io::Result<()> {
+    let result = async {
+        let mut small = Vec::new();
+        for frame in &batch.frames {
+            if frame.len() > SMALL {
+                writer.write_all(&small).await?;
+                small.clear();
+                writer.write_all(frame).await?;
+            } else {
+                small.extend_from_slice(frame);
+            }
         }
-        if !self.finished {
-            let frame = Frame {
-                kind: FrameKind::Cancel,
-                id: self.id,
-                payload: Vec::new(),
-            };
-            let _ = self.client.outgoing.try_send(Outgoing { frame, written: None });
-        }
+        writer.write_all(&small).await?;
+        writer.flush().await
     }
+    .await;
+    for written in batch.written {
+        let answer = match &result {
+            Ok(()) => Ok(()),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        };
+        // A caller that went away needs no answer.
+        let _ = written.send(answer);
+    }
+    result
 }
 
-fn lock(routes: &Routes) -> std::sync::MutexGuard<'_, Option<HashMap<u64, mpsc::Sender<Frame>>>> {
-    routes.lock().unwrap_or_else(PoisonError::into_inner)
+fn encode(request: &Request) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(request).map_err(|error| Failure::failed("cannot encode a request").because(&error))
+}
+
+fn reply(payload: &[u8]) -> Result<Reply, Failure> {
+    serde_json::from_slice(payload)
+        .map_err(|error| Failure::failed("the supervisor sent a reply that cannot be read").because(&error))
 }
 
 /// The failure of every request on a connection that has ended.
 pub fn connection_lost() -> Failure {
     Failure::failed("the connection to the supervisor ended").hint("agentbox status")
 }
+
+/// Whether a failure is that of a connection that has ended.
+pub fn is_lost(failure: &Failure) -> bool {
+    failure.message == connection_lost().message
+}
+
+/// Whether a failure is that of a supervisor, of another release, that does not have the request.
+pub fn is_not_understood(failure: &Failure) -> bool {
+    failure.message == NOT_UNDERSTOOD
+}
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ pub(super) async fn logs(arguments: &LogsArguments, context: &Context) -> Result
                     .bytes(&marker.mark(&head.unit, head.time, &bytes))?;
             }
             Part::Done(_) => return Ok(0),
-            Part::Item(Item::Event(_)) => return Err(unexpected()),
+            Part::Item(Item::Event(_) | Item::Opened) => return Err(unexpected()),
         }
     }
 }
@@ -144,7 +144,7 @@ pub(super) async fn events(arguments: &EventsArguments, context: &Context) -> Re
             Part::Item(Item::Event(event)) if context.json => context.output.json(&event)?,
             Part::Item(Item::Event(event)) => context.output.line(&event_line(&event))?,
             Part::Done(_) => return Ok(0),
-            Part::Item(Item::Log(_)) | Part::Data(_) => return Err(unexpected()),
+            Part::Item(Item::Log(_) | Item::Opened) | Part::Data(_) => return Err(unexpected()),
         }
     }
 }

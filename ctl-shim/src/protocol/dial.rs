@@ -1,8 +1,25 @@
-//! `agentbox-ctl dial PORT`: one TCP connection into the box, over the standard streams of an exec.
+//! TCP connections into the box: many over the supervisor's [socket](super), or one over the standard streams of an exec.
 //!
-//! Frames both ways: `kind: u8 | length: u32 BE | payload`. The ends of the two directions are frames as well: an engine
-//! does not pass on that a command closed its stdout while it still reads, and a stdin that ends may mean that the
-//! host's side is gone. Without an [`END`], the end of a stream is a connection that broke.
+//! Over the socket a connection is a [`Request::Dial`](super::message::Request::Dial) with its frames:
+//!
+//! ```text
+//! client ── Request{id 3: dial 5432} ─────► supervisor ── connect ─► 127.0.0.1:5432, else [::1]:5432
+//!        ◄── Reply::Item{id 3: opened} ───     or Reply::Done with the reason, and that is all
+//!        ── Data{id 3} ───────────────────►    at most WINDOW frames ahead of the supervisor's Ack
+//!        ◄── Ack{id 3: n} ────────────────
+//!        ◄── Data{id 3} ──────────────────     at most WINDOW frames ahead of the client's Ack
+//!        ── Ack{id 3: n} ─────────────────►
+//!        ── End{id 3} ────────────────────►    half-closed; the other direction goes on
+//!        ◄── End{id 3} ───────────────────
+//!        ◄── Reply::Done{id 3: nothing} ──     or a failure at any time: the connection broke
+//! ```
+//!
+//! `Opened` counts as a frame of the stream, an end does not. A Cancel resets the connection.
+//!
+//! `agentbox-ctl dial PORT`, for supervisors that do not have that request, has frames of its own, both ways:
+//! `kind: u8 | length: u32 BE | payload`. The ends of the two directions are frames as well: an engine does not pass on
+//! that a command closed its stdout while it still reads, and a stdin that ends may mean that the host's side is gone.
+//! Without an [`END`], the end of a stream is a connection that broke.
 
 /// Box to host, first of all: the connection stands; empty.
 pub const OPENED: u8 = 1;
@@ -15,6 +32,8 @@ pub const END: u8 = 4;
 
 /// Bytes of a frame before its payload.
 pub const HEAD: usize = 5;
+/// Data frames that may be under way unacknowledged in each direction of a connection over the socket.
+pub const WINDOW: u32 = 32;
 /// Largest payload in bytes; a longer one ends the connection.
 pub const MAX_PIECE: usize = 64 * 1024;
 

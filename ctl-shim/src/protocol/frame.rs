@@ -8,6 +8,10 @@ use super::MAX_FRAME;
 
 /// Bytes of a frame after its length and before its payload.
 const HEAD: usize = 9;
+/// Bytes of a frame before its payload.
+pub const HEADER: usize = 4 + HEAD;
+/// How much is made room for before the bytes of a payload are there: a stated length alone reserves no more.
+const RESERVED: usize = 64 * 1024;
 
 /// What a frame's payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,12 +21,14 @@ pub enum FrameKind {
     Request = 1,
     /// Supervisor to client: a JSON [`super::message::Reply`].
     Reply = 2,
-    /// Supervisor to client: raw bytes of a stream.
+    /// Supervisor to client: raw bytes of a stream. The other way too, in a [dialled](super::dial) connection.
     Data = 3,
-    /// Client to supervisor: the number of stream frames consumed since the last one, `u32` BE.
+    /// To whoever sends a stream: the number of its frames consumed since the last one, `u32` BE.
     Ack = 4,
     /// Client to supervisor: no more of this request; empty.
     Cancel = 5,
+    /// Both ways, in a dialled connection: no more data from this side; empty.
+    End = 6,
 }
 
 impl FrameKind {
@@ -33,6 +39,7 @@ impl FrameKind {
             3 => Self::Data,
             4 => Self::Ack,
             5 => Self::Cancel,
+            6 => Self::End,
             _ => return None,
         })
     }
@@ -52,14 +59,39 @@ pub struct Frame {
 impl Frame {
     /// The bytes on the wire.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(4 + HEAD + self.payload.len());
-        let length = u32::try_from(HEAD + self.payload.len()).unwrap_or(u32::MAX);
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.push(self.kind as u8);
-        bytes.extend_from_slice(&self.id.to_be_bytes());
-        bytes.extend_from_slice(&self.payload);
-        bytes
+        sealed(self.kind, self.id, &self.payload)
     }
+}
+
+/// The beginning of a frame, with room for its payload, which is appended. Then it is [sealed](seal).
+pub fn begin(kind: FrameKind, id: u64, room: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + room);
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.push(kind as u8);
+    bytes.extend_from_slice(&id.to_be_bytes());
+    bytes
+}
+
+/// Writes the length into a frame whose payload is complete.
+pub fn seal(bytes: &mut [u8]) {
+    let length = u32::try_from(bytes.len().saturating_sub(4)).unwrap_or(u32::MAX);
+    if let Some(place) = bytes.first_chunk_mut() {
+        *place = length.to_be_bytes();
+    }
+}
+
+/// The bytes of a frame on the wire.
+pub fn sealed(kind: FrameKind, id: u64, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = begin(kind, id, payload.len());
+    bytes.extend_from_slice(payload);
+    seal(&mut bytes);
+    bytes
+}
+
+/// Whether a frame is the answer to its request, after which nothing follows, by how a [`super::message::Reply`] begins
+/// that a supervisor writes.
+pub fn is_answer(frame: &Frame) -> bool {
+    frame.kind == FrameKind::Reply && frame.payload.starts_with(b"{\"done\"")
 }
 
 /// Reads one frame; `None` at a clean end between frames.
@@ -85,15 +117,17 @@ pub async fn read(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Fr
         FrameKind::from_byte(head[0]).ok_or_else(|| invalid(format!("unknown frame kind {}", head[0])))?;
     let mut id = [0_u8; 8];
     id.copy_from_slice(&head[1..]);
-    // Grown as bytes arrive, so that a stated length alone reserves nothing.
-    let mut payload = Vec::new();
     let wanted = length - HEAD;
-    let read = reader.take(wanted as u64).read_to_end(&mut payload).await?;
-    if read < wanted {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the connection ended inside a frame",
-        ));
+    let mut payload = Vec::with_capacity(wanted.min(RESERVED));
+    while payload.len() < wanted {
+        let missing = wanted - payload.len();
+        payload.reserve(missing.min(RESERVED));
+        if (&mut *reader).take(missing as u64).read_buf(&mut payload).await? == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the connection ended inside a frame",
+            ));
+        }
     }
     Ok(Some(Frame {
         kind,

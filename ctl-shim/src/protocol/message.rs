@@ -68,6 +68,12 @@ pub enum Request {
     },
     /// What listens on TCP in the box: [`Answer::Ports`].
     Ports,
+    /// A TCP connection to a port of the box's loopback: [`Item::Opened`] once it stands, then data and ends both ways
+    /// (see [`super::dial`]), then [`Answer::Nothing`] where both directions have ended well. For the host alone.
+    Dial {
+        /// The port.
+        port: u16,
+    },
 }
 
 /// Which part of a log.
@@ -112,6 +118,8 @@ pub enum Item {
     Event(Event),
     /// Header of the data frame that follows.
     Log(LogChunk),
+    /// The connection of a [`Request::Dial`] stands.
+    Opened,
 }
 
 /// Result of a request.

@@ -13,7 +13,9 @@
 //! ```
 //!
 //! A stream that its reader does not drain holds back only itself: the supervisor sends at most [`WINDOW`]
-//! frames beyond the last acknowledged one and buffers nothing more.
+//! frames beyond the last acknowledged one and buffers nothing more. In a [dialled](dial) connection data flows both
+//! ways, each with a window of its own. A peer that sends more than it may loses that request, not the connection;
+//! frames of requests that are gone mean nothing.
 
 pub mod dial;
 pub mod frame;
@@ -28,3 +30,7 @@ pub const VERSION: u32 = 1;
 pub const WINDOW: u32 = 64;
 /// Largest payload of a frame in bytes; a longer one ends the connection.
 pub const MAX_FRAME: usize = 1 << 20;
+/// Requests under way on one connection; more are refused.
+pub const MAX_REQUESTS: usize = 256;
+/// What the message of a supervisor says that has no such request.
+pub const NOT_UNDERSTOOD: &str = "cannot understand the request";

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use tokio::sync::oneshot;
 
-use super::server::Stream;
 use super::shared::{Ask, Command, Shared};
-use super::{launch, ports};
+use super::stream::Stream;
+use super::{dial, launch, ports};
 use crate::failure::Failure;
 use crate::logs::reader::LogReader;
 use crate::paths::DOCKER_DAEMON;
@@ -45,6 +45,7 @@ pub(super) async fn answer(
             Ok(Answer::Nothing)
         }
         Request::Ports => ports(shared).await,
+        Request::Dial { port } => dial::dial(port, stream, shared).await,
         Request::Logs { units, range } => logs(units, &range, stream, shared).await,
     }
 }

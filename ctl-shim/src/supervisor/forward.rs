@@ -80,10 +80,19 @@ async fn forward(port: u16) -> std::io::Result<()> {
 /// # Errors
 /// That of the IPv4 attempt, where neither succeeds.
 pub(super) async fn connect_loopback(port: u16) -> std::io::Result<TcpStream> {
-    match TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await {
+    match connect((Ipv4Addr::LOCALHOST, port).into()).await {
         Ok(stream) => Ok(stream),
-        Err(error) => TcpStream::connect(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
+        Err(error) => connect((Ipv6Addr::LOCALHOST, port).into())
             .await
             .map_err(|_| error),
     }
+}
+
+async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    // A free port of the ephemeral range may connect to itself.
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(std::io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
 }

@@ -13,6 +13,7 @@
 
 mod answer;
 mod clock;
+mod dial;
 pub(crate) mod docker;
 mod effects;
 mod engine;
@@ -35,13 +36,14 @@ mod secrets;
 mod server;
 mod settings;
 mod shared;
+mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -142,6 +144,7 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
         unit_names: RefCell::default(),
         started_at: Timestamp::now(),
         connections: Cell::new(0),
+        dials: Semaphore::new(dial::MOST),
     });
     let box_name = (!identity.name.is_empty()).then(|| identity.name.clone());
     let box_user = identity.user.clone();

@@ -3,6 +3,7 @@
 //! ```text
 //! connection ─► reader ─┬─ Request ─► handler task ─► bounded queue ─► writer ─► connection
 //!                       ├─ Ack ─────► its window
+//!                       ├─ Data, End ► its lane (a window)
 //!                       └─ Cancel ──► abort
 //! ```
 //!
@@ -13,17 +14,18 @@ use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::answer;
 use super::shared::Shared;
+use super::stream::{Lane, Stream};
 use crate::failure::Failure;
-use crate::protocol::WINDOW;
-use crate::protocol::frame::{self, Frame, FrameKind};
-use crate::protocol::message::{Answer, Item, Reply, Request};
+use crate::protocol::frame::{self, FrameKind};
+use crate::protocol::message::Request;
+use crate::protocol::{MAX_REQUESTS, NOT_UNDERSTOOD, WINDOW};
 
 /// Connections served at once; more are closed.
 const MAX_CONNECTIONS: usize = 256;
@@ -32,8 +34,8 @@ const MAX_OTHERS: usize = 64;
 /// Status tables that are made or wait to be read, on one connection: a client that asks and does not read costs no
 /// more than these.
 const MAX_TABLES: usize = 4;
-/// Requests under way on one connection; more are refused.
-const MAX_REQUESTS: usize = 256;
+/// Buffer for the heads of frames and for small ones, in bytes: longer payloads are read past it.
+const READ_BUFFER: usize = 4 * 1024;
 /// Frames queued for one connection.
 const QUEUE: usize = 8;
 
@@ -52,18 +54,22 @@ pub(super) async fn serve(listener: UnixListener, shared: Rc<Shared>) {
         }
         shared.connections.set(shared.connections.get() + 1);
         let shared = Rc::clone(&shared);
+        let is_host = stream
+            .peer_cred()
+            .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw());
         spawn_local(async move {
             // A connection that breaks is its peer's affair.
-            let _ = connection(stream, Rc::clone(&shared)).await;
+            let _ = connection(stream, is_host, Rc::clone(&shared)).await;
             shared.connections.set(shared.connections.get() - 1);
         });
     }
 }
 
-type Running = Rc<RefCell<HashMap<u64, (AbortHandle, Rc<Semaphore>)>>>;
+type Running = Rc<RefCell<HashMap<u64, (AbortHandle, Rc<Lane>)>>>;
 
-async fn connection(stream: UnixStream, shared: Rc<Shared>) -> io::Result<()> {
-    let (mut reader, mut writer) = stream.into_split();
+async fn connection(stream: UnixStream, is_host: bool, shared: Rc<Shared>) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::with_capacity(READ_BUFFER, reader);
     let (queue, mut queued) = mpsc::channel::<Vec<u8>>(QUEUE);
     let writing = spawn_local(async move {
         while let Some(bytes) = queued.recv().await {
@@ -73,7 +79,7 @@ async fn connection(stream: UnixStream, shared: Rc<Shared>) -> io::Result<()> {
         }
     });
     let running: Running = Rc::default();
-    let result = read_requests(&mut reader, &queue, &running, &shared).await;
+    let result = read_requests(&mut reader, &queue, &running, is_host, &shared).await;
     for (task, _) in running.borrow().values() {
         task.abort();
     }
@@ -86,19 +92,22 @@ async fn read_requests(
     reader: &mut (impl tokio::io::AsyncRead + Unpin),
     queue: &mpsc::Sender<Vec<u8>>,
     running: &Running,
+    is_host: bool,
     shared: &Rc<Shared>,
 ) -> io::Result<()> {
     let tables = Rc::new(Semaphore::new(MAX_TABLES));
+    let stream = |id, lane: &Rc<Lane>| Stream {
+        id,
+        queue: queue.clone(),
+        lane: Rc::clone(lane),
+        is_host,
+    };
     while let Some(frame) = frame::read(reader).await? {
         let id = frame.id;
         match frame.kind {
             FrameKind::Request => {
-                let window = Rc::new(Semaphore::new(WINDOW as usize));
-                let stream = Stream {
-                    id,
-                    queue: queue.clone(),
-                    window: Rc::clone(&window),
-                };
+                let lane = Rc::new(Lane::new(WINDOW));
+                let stream = stream(id, &lane);
                 if running.borrow().len() >= MAX_REQUESTS || running.borrow().contains_key(&id) {
                     let refusal = Failure::failed("too many requests on one connection, or an id used twice");
                     stream.finish(Err(refusal)).await;
@@ -115,22 +124,33 @@ async fn read_requests(
                     };
                     let result = match request {
                         Ok(request) => answer::answer(request, &stream, &shared).await,
-                        Err(error) => Err(Failure::failed("cannot understand the request")
+                        Err(error) => Err(Failure::failed(NOT_UNDERSTOOD)
                             .because(&error)
                             .hint("host and box may differ by one release: agentbox restart BOX brings them together")),
                     };
                     stream.finish(result).await;
                     ended.borrow_mut().remove(&id);
                 });
-                running.borrow_mut().insert(id, (task.abort_handle(), window));
+                running.borrow_mut().insert(id, (task.abort_handle(), lane));
             }
             FrameKind::Ack => {
-                if let (Some((_, window)), Ok(count)) = (
-                    running.borrow().get(&id),
-                    <[u8; 4]>::try_from(frame.payload.as_slice()),
-                ) {
-                    let room = (WINDOW as usize).saturating_sub(window.available_permits());
-                    window.add_permits(room.min(u32::from_be_bytes(count) as usize));
+                if let Some((_, lane)) = running.borrow().get(&id) {
+                    lane.acknowledge(&frame.payload);
+                }
+            }
+            FrameKind::Data | FrameKind::End => {
+                let Some((task, lane)) = running.borrow().get(&id).cloned() else {
+                    continue;
+                };
+                let taken = match frame.kind {
+                    FrameKind::Data => lane.data(frame.payload),
+                    _ => lane.end(),
+                };
+                if let Err(failure) = taken {
+                    // That request ends, and no other.
+                    task.abort();
+                    running.borrow_mut().remove(&id);
+                    stream(id, &lane).finish(Err(failure)).await;
                 }
             }
             FrameKind::Cancel => {
@@ -138,7 +158,7 @@ async fn read_requests(
                     task.abort();
                 }
             }
-            FrameKind::Reply | FrameKind::Data => {
+            FrameKind::Reply => {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     "a client sent a supervisor's frame",
@@ -147,59 +167,4 @@ async fn read_requests(
         }
     }
     Ok(())
-}
-
-/// The way back to the one who asked.
-#[derive(Debug)]
-pub(super) struct Stream {
-    id: u64,
-    queue: mpsc::Sender<Vec<u8>>,
-    window: Rc<Semaphore>,
-}
-
-/// The asker is gone.
-#[derive(Debug)]
-pub(super) struct Gone;
-
-impl From<Gone> for Failure {
-    fn from(_: Gone) -> Self {
-        Self::failed("the client went away")
-    }
-}
-
-impl Stream {
-    /// Sends an element; waits while the asker has a whole window unread.
-    pub(super) async fn item(&self, item: Item) -> Result<(), Gone> {
-        self.room().await?;
-        let payload = serde_json::to_vec(&Reply::Item(item)).map_err(|_| Gone)?;
-        self.send(FrameKind::Reply, payload).await
-    }
-
-    /// Sends bytes; waits likewise.
-    pub(super) async fn data(&self, bytes: Vec<u8>) -> Result<(), Gone> {
-        self.room().await?;
-        self.send(FrameKind::Data, bytes).await
-    }
-
-    async fn finish(&self, result: Result<Answer, Failure>) {
-        if let Ok(payload) = serde_json::to_vec(&Reply::Done(result)) {
-            // Nobody is left to be told when this fails.
-            let _ = self.send(FrameKind::Reply, payload).await;
-        }
-    }
-
-    async fn room(&self) -> Result<(), Gone> {
-        self.window.acquire().await.map_err(|_| Gone)?.forget();
-        Ok(())
-    }
-
-    async fn send(&self, kind: FrameKind, payload: Vec<u8>) -> Result<(), Gone> {
-        let bytes = Frame {
-            kind,
-            id: self.id,
-            payload,
-        }
-        .encode();
-        self.queue.send(bytes).await.map_err(|_| Gone)
-    }
 }

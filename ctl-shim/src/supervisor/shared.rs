@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use super::journal::Journal;
 use crate::failure::Failure;
@@ -65,4 +65,6 @@ pub(super) struct Shared {
     pub(super) started_at: Timestamp,
     /// Connections being served.
     pub(super) connections: Cell<usize>,
+    /// Room for further connections to ports.
+    pub(super) dials: Semaphore,
 }
