@@ -314,6 +314,9 @@ pub async fn unpause(docker: &Docker, info: &BoxInfo) -> Result<(), Failure> {
     }
 }
 
+/// How long an engine may be kept from removing a box, and how often it is asked again.
+const REMOVING: Duration = Duration::from_secs(5);
+const REMOVING_PAUSE: Duration = Duration::from_millis(100);
 /// How long another process may take to remove a box that two remove at once.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(30);
 /// Time between two looks at whether it has.
@@ -324,7 +327,15 @@ const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// Those of the engine.
 pub async fn remove(docker: &Docker, container: &str, id: &str) -> Result<(), Failure> {
-    docker.remove_container(container).await?;
+    let deadline = Instant::now() + REMOVING;
+    while let Err(error) = docker.remove_container(container).await {
+        // Who reads files of the box at this moment keeps the engine from removing its root; it can be asked again.
+        let is_busy = error.cause().message.contains("failed to remove root filesystem");
+        if !is_busy || Instant::now() >= deadline {
+            return Err(error.into());
+        }
+        tokio::time::sleep(REMOVING_PAUSE).await;
+    }
     remove_volumes(docker, id).await
 }
 

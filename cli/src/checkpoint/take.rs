@@ -27,7 +27,7 @@ use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle;
 use crate::ui::one_line;
-use crate::relay::Relay;
+use crate::relay;
 
 /// Layers that an image may have for one more to go on top: engines refuse containers with some 125.
 const MOST_LAYERS: usize = 110;
@@ -149,9 +149,7 @@ async fn read(
         paused,
     };
     // An engine that freezes a container while a process is being started in it may not be able to thaw it.
-    if let Some(relay) = Relay::of(context, docker) {
-        relay.hold(&info.id).await;
-    }
+    relay::hold(context, docker, &info.id).await;
     if flat {
         let flattening = flatten(context, docker, info, runs, &survey, &labels, interrupt);
         let flat = flattening.await.map_err(|stopped| explained(info, stopped))?;

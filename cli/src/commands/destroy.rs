@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::docker::Docker;
 use crate::interrupt::{self, Interrupt, Stopped};
 use crate::lifecycle;
+use crate::relay;
 use crate::project::Project;
 use crate::target::settled;
 use crate::work::save::{self, Saved, awake};
@@ -87,6 +88,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             }
         };
         let step = context.ui.step(&format!("removing box `{name}`"));
+        // An engine may fail to remove what is being read.
+        relay::hold(context, &docker, &info.id).await;
         lifecycle::remove(&docker, &info.container_id, &info.id).await?;
         step.finish(&format!("removed box `{name}`"));
         if context.json {

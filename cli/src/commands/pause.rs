@@ -7,7 +7,7 @@ use crate::Exit;
 use crate::boxes::BoxState;
 use crate::context::Context;
 use crate::lifecycle;
-use crate::relay::Relay;
+use crate::relay;
 use crate::target::Target;
 
 /// Arguments of `pause` and `unpause`.
@@ -36,9 +36,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             BoxState::Paused => context.ui.status(&format!("box `{name}` is paused already")),
             BoxState::Running => {
                 // An engine that freezes a container while a process is being started in it may not be able to thaw it.
-                if let Some(relay) = Relay::of(context, &target.docker) {
-                    relay.hold(&target.info.id).await;
-                }
+                relay::hold(context, &target.docker, &target.info.id).await;
                 target.docker.pause_container(&target.info.container_id).await?;
                 context.ui.status(&format!("box `{name}` is paused"));
             }

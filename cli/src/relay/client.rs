@@ -163,16 +163,6 @@ impl Relay {
         })
     }
 
-    /// Has nothing started in a box that is about to be frozen. Where there is no relay, nothing need be done.
-    pub async fn hold(&self, id: &str) {
-        let hold = Ask::Hold {
-            engine: self.engine.clone(),
-            id: id.to_owned(),
-        };
-        // A relay that does not answer starts nothing either.
-        let _ = ask(&self.place, hold, LONG_PATIENCE).await;
-    }
-
     /// Makes sure that a relay of this release watches the engine, and gives the port of its proxy.
     ///
     /// # Errors
@@ -236,6 +226,16 @@ impl Events {
                 Err(error) => return Err(lost().because(&error)),
             }
         }
+    }
+}
+
+/// Has a relay start nothing in a box that is about to be frozen, and read nothing from one that is about to be removed. Where
+/// there is no relay, nothing need be done.
+pub async fn hold(context: &Context, docker: &Docker, id: &str) {
+    if let Some(Relay { place, engine }) = Relay::of(context, docker) {
+        let id = id.to_owned();
+        // A relay that does not answer does neither.
+        let _ = ask(&place, Ask::Hold { engine, id }, LONG_PATIENCE).await;
     }
 }
 

@@ -38,6 +38,9 @@ const HELD: Duration = Duration::from_secs(5);
 const UNITS_PATIENCE: Duration = Duration::from_secs(2);
 /// Least time between two questions for the units of a box in which much happens.
 const UNITS_PAUSE: Duration = Duration::from_millis(20);
+/// How long a box has been stopped until its journal is read: one that comes back says what is missing, and one that is
+/// being removed must not be touched.
+const SETTLING: Duration = Duration::from_millis(500);
 /// How long nothing is started in a box that is about to be frozen.
 const HOLD: Duration = Duration::from_secs(3);
 /// Events that are stored at once: as many as there are after a time without the box.
@@ -122,11 +125,6 @@ impl Link {
             .clone()
     }
 
-    /// The units as last told; `None` before the first time, and for a box that does not run.
-    pub(super) fn units(&self) -> Option<Arc<UnitsReport>> {
-        self.units.borrow().clone()
-    }
-
     /// The units as they are after all that has happened so far.
     pub(super) async fn fresh_units(&self, patience: Duration) -> Option<Arc<UnitsReport>> {
         let mut units = self.units.subscribe();
@@ -178,16 +176,18 @@ impl Link {
             let state = info.borrow_and_update().state;
             if state != BoxState::Running {
                 self.units.send_replace(None);
-                if state == BoxState::Stopped
-                    && was_running
-                    && let Err(failure) = self.catch_up().await
-                {
-                    self.say(&format!("its journal cannot be read: {}", failure.message));
-                }
-                was_running = false;
                 pause = FIRST_PAUSE;
-                if info.changed().await.is_err() {
-                    return;
+                let unread = state == BoxState::Stopped && std::mem::take(&mut was_running);
+                let limit = if unread { SETTLING } else { Duration::MAX };
+                match timeout(limit, info.changed()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return,
+                    Err(_) => {
+                        let _starting = self.unheld().await;
+                        if let Err(failure) = self.catch_up().await {
+                            self.say(&format!("its journal cannot be read: {}", failure.message));
+                        }
+                    }
                 }
                 continue;
             }

@@ -21,7 +21,7 @@ pub mod wire;
 
 use std::fs::{self, OpenOptions};
 
-pub use self::client::{Absence, Events, Relay, ensure, health, stop};
+pub use self::client::{Absence, Events, Relay, ensure, health, hold, stop};
 pub use self::place::Place;
 pub use self::server::{Options, run};
 

@@ -76,7 +76,8 @@ pub enum Ask {
         /// Go on until the box is gone.
         follow: bool,
     },
-    /// To start nothing in a box until it has been frozen, for a few seconds at most: [`Answer::Done`] once nothing is being started.
+    /// To start nothing in a box that is about to be frozen, and to read nothing from one that is about to be removed, for a few seconds:
+    /// [`Answer::Done`] once nothing is under way.
     Hold {
         /// The engine.
         engine: Engine,
