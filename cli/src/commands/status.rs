@@ -161,7 +161,7 @@ async fn watch(
                 stale = redraws || context.json;
             }
             Ok(Part::Done(_)) => return Ok(()),
-            Ok(Part::Item(Item::Log(_)) | Part::Data(_)) => {}
+            Ok(Part::Item(Item::Log(_) | Item::Opened) | Part::Data(_)) => {}
             Err(failure) => return target.ended(context, channel.explain(failure)).await,
         }
     }
