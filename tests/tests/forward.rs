@@ -1,6 +1,6 @@
 //! `forward` and `ports`: what listens in a box, and ports of it that were never published.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Reads all that comes, and when that has ended sends it back and closes: a client sees both ends of a connection.
+/// Reads all that comes, and when that has ended sends it back and closes: a client sees both ends of a connection. What
+/// begins with a word for it is served otherwise.
 const ECHO: &str = r#"
-import socket, sys, threading
+import socket, struct, sys, threading
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 server = socket.socket(family)
 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -22,6 +23,27 @@ def serve(peer):
     pieces = []
     while piece := peer.recv(65536):
         pieces.append(piece)
+        if piece == b"reset":
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return peer.close()
+        if piece == b"end first":
+            peer.sendall(b"that was it")
+            peer.shutdown(socket.SHUT_WR)
+            pieces = []
+        if piece == b"without end":
+            try:
+                while True:
+                    peer.sendall(bytes(65536))
+            except OSError as error:
+                with open("/workspace/broke", "w") as file:
+                    file.write(str(error))
+                return
+    if len(pieces) == 0:
+        return peer.close()
+    if pieces[0] == b"still here":
+        with open("/workspace/after", "wb") as file:
+            file.write(b"".join(pieces))
+        return peer.close()
     for piece in pieces:
         peer.sendall(piece)
     peer.close()
@@ -111,16 +133,28 @@ fn fails(port: u16) {
     assert_eq!(answer, b"");
 }
 
-/// Waits until so many connections are being served in the box.
-fn await_dials(test_box: &TestBox<'_>, count: usize) {
-    wait_for(&format!("{count} dials"), LIMIT, || {
-        let dials = test_box.processes_matching("agentbox-ctl dial");
-        if dials.len() == count {
+/// Waits until so many connections to the port are established in the box.
+fn await_connections(test_box: &TestBox<'_>, port: u16, count: usize) {
+    let remote = format!(":{port:04X} 01");
+    wait_for(&format!("{count} connections"), LIMIT, || {
+        let table = test_box
+            .docker_exec("cat /proc/net/tcp; cat /proc/net/tcp6 2>/dev/null; true")
+            .ok()
+            .stdout;
+        // The supervisor's ends: the remote address and the state.
+        let found: Vec<&str> = table.lines().filter(|line| line.contains(&remote)).collect();
+        if found.len() == count {
             Ok(())
         } else {
-            Err(format!("{dials:?}"))
+            Err(format!("{found:?}"))
         }
     });
+}
+
+/// The execs over which connections go.
+fn execs(test_box: &TestBox<'_>) -> (usize, usize) {
+    let count = |word: &str| test_box.processes_matching(&format!("agentbox-ctl {word}")).len();
+    (count("connect"), count("dial"))
 }
 
 #[test]
@@ -155,15 +189,157 @@ fn both_address_families_large_content_and_both_ends_pass() {
             scope.spawn(move || assert_eq!(exchange(local, &[number; 1000]), [number; 1000]));
         }
     });
+    assert_eq!(execs(&test_box), (1, 0), "all share one channel");
     // A client that goes leaves nothing in the box.
     drop(connect(locals[0]));
-    await_dials(&test_box, 0);
+    await_connections(&test_box, 3004, 0);
     // Nor does a forward that is killed in the midst of a connection.
-    let mut open = connect(locals[1]);
+    let mut open = connect(locals[0]);
     open.write_all(b"x").expect("it can be written");
-    await_dials(&test_box, 1);
+    await_connections(&test_box, 3004, 1);
     running.signal(Signal::SIGKILL);
-    await_dials(&test_box, 0);
+    await_connections(&test_box, 3004, 0);
+    wait_for("the end of the exec", LIMIT, || match execs(&test_box) {
+        (0, 0) => Ok(()),
+        some => Err(format!("{some:?}")),
+    });
+}
+
+#[test]
+fn many_connections_share_a_channel_and_none_holds_up_another() {
+    let project = project();
+    let test_box = create(&project);
+    let (_running, locals) = forward(&test_box, &[3004]);
+    let local = locals[0];
+    // One whose client does not read: what is under way fills every buffer on its way, and no other's.
+    let mut unread = connect(local);
+    unread.write_all(b"without end").expect("it can be written");
+    let mut first = [1; 1000];
+    unread.read_exact(&mut first).expect("it begins");
+    assert_eq!(first, [0; 1000]);
+    let idle: Vec<TcpStream> = (0..100).map(|_| connect(local)).collect();
+    await_connections(&test_box, 3004, 101);
+    std::thread::scope(|scope| {
+        for number in 0..20_usize {
+            let content: Vec<u8> = (0..number * 20_000).map(|byte| (byte % 251) as u8).collect();
+            scope.spawn(move || assert!(exchange(local, &content) == content));
+        }
+    });
+    assert_eq!(execs(&test_box), (1, 0));
+    for mut stream in idle {
+        stream.write_all(b"now").expect("it still stands");
+        stream.shutdown(Shutdown::Write).expect("it can be ended");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        assert_eq!(answer, b"now");
+    }
+    // The one that was held back goes on where it was; and its client's going reaches the service.
+    let mut more = vec![1; 50 << 20];
+    unread.read_exact(&mut more).expect("it goes on");
+    assert!(more.iter().all(|byte| *byte == 0));
+    drop(unread);
+    wait_for("the service's word", LIMIT, || {
+        let said = test_box.exec("cat broke");
+        if said.code == 0 && !said.stdout.is_empty() {
+            return Ok(said.stdout);
+        }
+        Err(said.stderr)
+    });
+}
+
+#[test]
+fn ends_and_resets_pass_as_what_they_are() {
+    let project = project();
+    let test_box = create(&project);
+    let (_running, locals) = forward(&test_box, &[3004]);
+    // The service ends first: what the client still sends arrives.
+    let mut stream = connect(locals[0]);
+    stream.write_all(b"end first").expect("it can be written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an end");
+    assert_eq!(answer, "that was it");
+    await_connections(&test_box, 3004, 0);
+    stream.write_all(b"still here").expect("this direction stands");
+    stream.shutdown(Shutdown::Write).expect("it can be ended");
+    wait_for("what came after the end", LIMIT, || {
+        let said = test_box.exec("cat after");
+        if said.stdout == "still here" {
+            Ok(())
+        } else {
+            Err(said.stdout)
+        }
+    });
+
+    // A reset is no end.
+    let mut stream = connect(locals[0]);
+    stream.write_all(b"reset").expect("it can be written");
+    let error = stream.read(&mut [0]).expect_err("a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+
+    // Nor is the end of the supervisor, and the forward goes on with the next that comes up.
+    let mut stream = connect(locals[0]);
+    stream.write_all(b"open").expect("it can be written");
+    await_connections(&test_box, 3004, 1);
+    test_box
+        .docker_exec("kill -9 $(pgrep -f '^[^ ]*agentbox-ctl daemon')")
+        .ok();
+    let error = stream.read(&mut [0]).expect_err("a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    wait_for("the forward to go on", LIMIT, || {
+        let mut stream = connect(locals[0]);
+        let mut answer = Vec::new();
+        stream.write_all(b"anew").map_err(|error| error.to_string())?;
+        stream
+            .shutdown(Shutdown::Write)
+            .map_err(|error| error.to_string())?;
+        stream
+            .read_to_end(&mut answer)
+            .map_err(|error| error.to_string())?;
+        if answer == b"anew" {
+            Ok(())
+        } else {
+            Err(format!("{answer:?}"))
+        }
+    });
+}
+
+/// A supervisor of the former release, as far as it is of interest here: it knows `hello`.
+const OLD: &str = r#"
+import json, struct, sys
+stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+while head := stdin.read(13):
+    length, kind, id = struct.unpack(">IBQ", head)
+    payload = stdin.read(length - 9)
+    if kind != 1:
+        continue
+    if json.loads(payload)["method"] == "hello":
+        answer = {"Ok": {"hello": {"protocol": 1, "version": "0.0.9", "started_at": "2026-01-01T00:00:00.000Z"}}}
+    else:
+        answer = {"Err": {"kind": "failed", "message": "cannot understand the request", "causes": ["unknown variant"]}}
+    reply = json.dumps({"done": answer}, separators=(",", ":")).encode()
+    stdout.write(struct.pack(">IBQ", len(reply) + 9, 2, id) + reply)
+    stdout.flush()
+"#;
+
+#[test]
+fn a_supervisor_of_the_former_release_is_reached_by_an_exec_each() {
+    let project = project();
+    project.file("old.py", OLD);
+    let test_box = create(&project);
+    test_box
+        .docker_exec(
+            r#"cd /usr/local/bin && mv agentbox-ctl agentbox-ctl.new && printf '%s\n' '#!/bin/sh' \
+            'if [ "$1" = connect ]; then exec python3 /workspace/old.py; fi' \
+            'exec agentbox-ctl.new "$@"' > agentbox-ctl && chmod 755 agentbox-ctl"#,
+        )
+        .ok();
+    let (running, locals) = forward(&test_box, &[3004, 3999]);
+    assert_eq!(exchange(locals[0], b"as before"), b"as before");
+    let _open = connect(locals[0]);
+    await_connections(&test_box, 3004, 1);
+    assert_eq!(test_box.processes_matching("agentbox-ctl.new dial").len(), 1);
+    fails(locals[1]);
+    stderr_has(&running, &["port 3999", "refused"]);
 }
 
 #[test]

@@ -1,111 +1,62 @@
-//! One connection: from a socket here, over `docker exec agentbox-ctl dial`, to a port of the box.
+//! One connection over the channel: between a socket here and a port of the box.
 
-use std::io::{self, ErrorKind};
+use std::convert::Infallible;
+use std::io;
 
-use agentbox_ctl::protocol::dial::{DATA, END, HEAD, MAX_PIECE, OPENED, REFUSED, head, parse};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-
-/// What the box's side says first.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Opening {
-    /// The connection stands.
-    Opened,
-    /// Nobody answers on the port, and why.
-    Refused(String),
-}
-
-/// Waits for what the box's side says first.
-pub(super) async fn opening(from_box: &mut (impl AsyncRead + Unpin)) -> io::Result<Opening> {
-    let mut payload = vec![0; MAX_PIECE];
-    match frame(from_box, &mut payload).await? {
-        (OPENED, _) => Ok(Opening::Opened),
-        (REFUSED, length) => Ok(Opening::Refused(
-            String::from_utf8_lossy(payload.get(..length).unwrap_or_default()).into_owned(),
-        )),
-        _ => Err(ErrorKind::InvalidData.into()),
-    }
-}
+use agentbox_ctl::client::{Dialled, DialledReader, DialledWriter};
+use agentbox_ctl::protocol::dial::MAX_PIECE;
+use tokio::io::{AsyncWriteExt, copy_buf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 /// Passes bytes and ends both ways until both directions have ended.
 ///
 /// # Errors
-/// A direction that broke: neither side may take what it got for all there was.
-pub(super) async fn pass(
-    mut local_reader: impl AsyncRead + Unpin,
-    mut local_writer: impl AsyncWrite + Unpin,
-    mut from_box: impl AsyncRead + Unpin,
-    mut to_box: impl AsyncWrite + Unpin,
-) -> io::Result<()> {
-    let up = async {
-        let mut buffer = vec![0; HEAD + MAX_PIECE];
-        loop {
-            let length = local_reader.read(&mut buffer[HEAD..]).await?;
-            let kind = if length == 0 { END } else { DATA };
-            buffer[..HEAD].copy_from_slice(&head(kind, length));
-            to_box.write_all(&buffer[..HEAD + length]).await?;
-            to_box.flush().await?;
-            if length == 0 {
-                // Still open: its end would mean that we are gone.
-                return Ok(());
-            }
-        }
-    };
-    let down = async {
-        let mut buffer = vec![0; MAX_PIECE];
-        loop {
-            match frame(&mut from_box, &mut buffer).await? {
-                (DATA, length) => local_writer.write_all(&buffer[..length]).await?,
-                (END, _) => return local_writer.shutdown().await,
-                _ => return Err(ErrorKind::InvalidData.into()),
-            }
-        }
-    };
-    tokio::try_join!(up, down).map(drop)
+/// A connection that broke on either side: the other may not take what it got for all there was.
+pub(super) async fn pass(local: &mut TcpStream, dialled: Dialled) -> io::Result<()> {
+    let (local_reader, local_writer) = local.split();
+    let (reader, writer) = dialled.into_split();
+    tokio::select! {
+        result = down(reader, local_writer) => result,
+        result = up(local_reader, writer) => result.map(|never| match never {}),
+    }
 }
 
-async fn frame(from_box: &mut (impl AsyncRead + Unpin), payload: &mut [u8]) -> io::Result<(u8, usize)> {
-    let mut head = [0; HEAD];
-    from_box.read_exact(&mut head).await?;
-    let (kind, length) = parse(head).ok_or(ErrorKind::InvalidData)?;
-    let payload = payload.get_mut(..length).ok_or(ErrorKind::InvalidData)?;
-    from_box.read_exact(payload).await?;
-    Ok((kind, length))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_stream_without_an_end_is_a_broken_connection() {
-        let mut from_box = head(DATA, 2).to_vec();
-        from_box.extend_from_slice(b"ab");
-        let mut got = Vec::new();
-        let error = pass(tokio::io::empty(), &mut got, from_box.as_slice(), Vec::new()).await;
-        assert_eq!(error.unwrap_err().kind(), ErrorKind::UnexpectedEof);
-        assert_eq!(got, b"ab");
-
-        from_box.extend_from_slice(&head(END, 0));
-        let mut sent = Vec::new();
-        pass(
-            b"question".as_slice(),
-            &mut Vec::new(),
-            from_box.as_slice(),
-            &mut sent,
-        )
+/// Ends with the connection.
+async fn down(mut reader: DialledReader, mut local: WriteHalf<'_>) -> io::Result<()> {
+    copy_buf(&mut reader, &mut local).await?;
+    local.shutdown().await?;
+    reader
+        .finish()
         .await
-        .unwrap();
-        assert_eq!(sent, [&head(DATA, 8)[..], b"question", &head(END, 0)].concat());
-    }
+        .map_err(|failure| io::Error::new(io::ErrorKind::ConnectionReset, failure))
+}
 
-    #[tokio::test]
-    async fn what_the_box_says_first_is_bounded() {
-        let mut refused = head(REFUSED, 2).to_vec();
-        refused.extend_from_slice(b"no");
-        assert_eq!(
-            opening(&mut refused.as_slice()).await.unwrap(),
-            Opening::Refused("no".to_owned())
-        );
-        assert!(opening(&mut [2, 255, 255, 255, 255].as_slice()).await.is_err());
+/// Ends only with a client here that broke off. Where the box takes no more, what it still sends says what became of it.
+async fn up(local: ReadHalf<'_>, mut writer: DialledWriter) -> io::Result<Infallible> {
+    let mut buffer = Vec::new();
+    loop {
+        // A connection that has nothing to say holds no buffer.
+        local.readable().await?;
+        buffer.resize(MAX_PIECE, 0);
+        let length = match local.try_read(&mut buffer) {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                buffer = Vec::new();
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let piece = buffer.get(..length).unwrap_or_default();
+        if length == 0 {
+            // A connection that broke meanwhile ends the other direction.
+            let _ = writer.shutdown().await;
+            break;
+        }
+        if writer.write_all(piece).await.is_err() {
+            break;
+        }
     }
+    drop(buffer);
+    std::future::pending().await
 }

@@ -10,7 +10,6 @@
 //! did not send any more is read from its journal then.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use agentbox_ctl::client::Part;
@@ -62,7 +61,6 @@ pub(super) struct Link {
     held: watch::Sender<Option<Instant>>,
     /// The units are to be asked for.
     stale: Notify,
-    is_stale: AtomicBool,
     task: std::sync::Mutex<Option<AbortHandle>>,
 }
 
@@ -79,7 +77,6 @@ impl Link {
             starting: Mutex::default(),
             held: watch::Sender::new(None),
             stale: Notify::new(),
-            is_stale: AtomicBool::new(true),
             task: std::sync::Mutex::default(),
         });
         let task = tokio::spawn(Arc::clone(&link).run()).abort_handle();
@@ -125,22 +122,10 @@ impl Link {
             .clone()
     }
 
-    /// The units as they are after all that has happened so far.
-    pub(super) async fn fresh_units(&self, patience: Duration) -> Option<Arc<UnitsReport>> {
-        let mut units = self.units.subscribe();
-        let fresh = async {
-            while self.is_stale.load(Ordering::Acquire) {
-                units.changed().await.ok()?;
-            }
-            units.borrow().clone()
-        };
-        timeout(patience, fresh).await.ok()?
-    }
-
-    /// Has the units asked for again.
-    pub(super) fn refresh(&self) {
-        self.is_stale.store(true, Ordering::Release);
-        self.stale.notify_one();
+    /// The units as they are now: asked for over the channel, since the last events may still be on their way.
+    pub(super) async fn units_now(&self, patience: Duration) -> Option<UnitsReport> {
+        let channel = self.channel()?;
+        timeout(patience, channel.units()).await.ok()?.ok()
     }
 
     /// Starts nothing in the box for a while; returns when nothing is being started.
@@ -230,7 +215,7 @@ impl Link {
             follow: true,
         };
         let mut call = channel.call(&request).await?;
-        self.refresh();
+        self.stale.notify_one();
         self.channel.send_replace(Some(Arc::clone(&channel)));
         self.say("channel open");
         loop {
@@ -244,10 +229,9 @@ impl Link {
                         take(part.map_err(|failure| channel.explain(failure))?, &mut events)?;
                     }
                     self.store.add(&id, events).await?;
-                    self.refresh();
+                    self.stale.notify_one();
                 }
                 () = self.stale.notified() => {
-                    self.is_stale.store(false, Ordering::Release);
                     match timeout(UNITS_PATIENCE, channel.units()).await {
                         Ok(Ok(units)) => drop(self.units.send_replace(Some(Arc::new(units)))),
                         Ok(Err(failure)) => return Err(failure),

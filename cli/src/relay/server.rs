@@ -341,10 +341,7 @@ impl Shared {
             let mut described = Described::from(info.clone());
             async move {
                 if let Some(link) = link {
-                    described.units = link
-                        .fresh_units(UNITS_PATIENCE)
-                        .await
-                        .map(|units| (*units).clone());
+                    described.units = link.units_now(UNITS_PATIENCE).await;
                 }
                 described
             }

@@ -5,6 +5,7 @@ use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
 use super::*;
 use crate::protocol::frame::{Frame, FrameKind};
 
+mod dialled;
 mod passage;
 
 /// The supervisor's end of a connection.
