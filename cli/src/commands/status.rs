@@ -166,11 +166,7 @@ async fn watch(
                 stale = redraws || context.json;
             }
             Ok(Part::Done(_)) => return Ok(()),
-<<<<<<< HEAD
             Ok(Part::Item(_) | Part::Data(_)) => {}
-=======
-            Ok(Part::Item(Item::Log(_) | Item::Opened) | Part::Data(_)) => {}
->>>>>>> dial
             Err(failure) => return target.ended(context, channel.explain(failure)).await,
         }
     }

@@ -177,7 +177,7 @@ impl<'a> Way<'a> {
                     .find(|info| info.id == self.target.info.id)
             {
                 let docker = self.target.docker.clone();
-                let now = Target { docker, info };
+                let now = Target::of(docker, info, None);
                 now.require_running().map_err(Problem::Unreachable)?;
             }
         }
