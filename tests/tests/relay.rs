@@ -56,7 +56,12 @@ fn with_and_without(test_box: &TestBox<'_>, verb: &str, arguments: &[&str]) -> (
 }
 
 fn events(test_box: &TestBox<'_>, arguments: &[&str]) -> Vec<Value> {
-    parse(&test_box.run("events", &[&["--json"], arguments].concat()).ok().stdout)
+    parse(
+        &test_box
+            .run("events", &[&["--json"], arguments].concat())
+            .ok()
+            .stdout,
+    )
 }
 
 fn parse(lines: &str) -> Vec<Value> {
@@ -103,7 +108,12 @@ fn all_once(follower: &Running, test_box: &TestBox<'_>) -> Vec<Value> {
         }
     });
     let last = *own.last().expect("there are events");
-    assert_eq!(numbers(&seen), (1..=last).collect::<Vec<_>>(), "{}", follower.stderr());
+    assert_eq!(
+        numbers(&seen),
+        (1..=last).collect::<Vec<_>>(),
+        "{}",
+        follower.stderr()
+    );
     seen
 }
 
@@ -150,7 +160,10 @@ fn create_starts_it_and_answers_are_the_same_with_and_without() {
     let directory = fs::metadata(project.runtime_directory()).expect("a directory");
     assert_eq!(directory.mode() & 0o777, 0o700);
     let log = project.run(&["relay", "log", "-n", "50"]).ok().stdout;
-    assert!(log.contains(&format!("process {pid}")) && log.contains("channel open"), "{log}");
+    assert!(
+        log.contains(&format!("process {pid}")) && log.contains("channel open"),
+        "{log}"
+    );
     project.run(&["relay", "run"]).expect_code(1).complains(&[
         &format!("error: the relay is running already (process {pid})"),
         "hint: agentbox relay status",
@@ -172,7 +185,10 @@ fn what_the_engine_does_by_itself_is_seen_at_once() {
     let state = || {
         let output = test_box.run("status", &["--json", "-v"]).ok();
         assert!(output.stderr.contains("asked the relay"), "{output}");
-        output.json()["box"]["state"].as_str().expect("a state").to_owned()
+        output.json()["box"]["state"]
+            .as_str()
+            .expect("a state")
+            .to_owned()
     };
     let container = test_box.container();
     for (words, expected) in [
@@ -243,12 +259,18 @@ fn followers_get_every_event_once_whatever_is_killed() {
     assert_eq!(numbers(&stored), numbers(&seen));
     // A follower that comes late goes on where it left off.
     let after = numbers(&stored)[3].to_string();
-    assert_eq!(numbers(&events(&test_box, &["--since", &after])), numbers(&stored)[4..]);
+    assert_eq!(
+        numbers(&events(&test_box, &["--since", &after])),
+        numbers(&stored)[4..]
+    );
     test_box.run("destroy", &["-f", "--discard"]).ok();
     let output = follower.finish(LIMIT).ok();
     assert!(output.stderr.contains("is gone"), "{output}");
     let last = parse(&output.stdout).pop().expect("events");
-    assert_eq!((&last["kind"], &last["to"]), (&Value::from("box-state"), &Value::Null));
+    assert_eq!(
+        (&last["kind"], &last["to"]),
+        (&Value::from("box-state"), &Value::Null)
+    );
 }
 
 #[test]
@@ -281,15 +303,21 @@ fn a_relay_that_hangs_costs_a_moment_and_no_answer() {
     kill(pid, Signal::SIGSTOP).expect("the relay is there");
     let hanging = test_box.run("status", &["-v"]).ok();
     assert_eq!(hanging.stdout, plain.stdout);
-    assert!(hanging.stderr.contains("without the relay: it does not answer"), "{hanging}");
+    assert!(
+        hanging.stderr.contains("without the relay: it does not answer"),
+        "{hanging}"
+    );
     // A quarter of a second is what it waits; ten times as much is a machine with other things to do.
-    assert!(hanging.elapsed < plain.elapsed + Duration::from_millis(2500), "{hanging}{plain}");
+    assert!(
+        hanging.elapsed < plain.elapsed + Duration::from_millis(2500),
+        "{hanging}{plain}"
+    );
     crash(&test_box, "web");
     all_once(&follower, &test_box);
-    project
-        .run(&["relay", "status"])
-        .expect_code(1)
-        .complains(&[&format!("error: the relay (process {pid}) does not answer"), "hint: agentbox relay stop"]);
+    project.run(&["relay", "status"]).expect_code(1).complains(&[
+        &format!("error: the relay (process {pid}) does not answer"),
+        "hint: agentbox relay stop",
+    ]);
     project.run(&["relay", "stop"]).ok();
     // Nobody may have asked for its exit status yet.
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -354,8 +382,13 @@ fn it_ends_by_itself_once_nothing_runs_and_with_its_socket() {
     test_box.run("unpause", &[]).ok();
     test_box.run("stop", &[]).ok();
     let output = relay.finish(LIMIT).ok();
-    assert!(output.stderr.contains("no box has run for long enough"), "{output}");
-    project.run(&["config", "unset", "--global", "relay.idle_timeout"]).ok();
+    assert!(
+        output.stderr.contains("no box has run for long enough"),
+        "{output}"
+    );
+    project
+        .run(&["config", "unset", "--global", "relay.idle_timeout"])
+        .ok();
     let relay = project.start(&["relay", "run"]);
     relay_with_channels(&project, 0);
     fs::remove_dir_all(project.runtime_directory()).expect("it can be removed");
