@@ -26,8 +26,8 @@ use crate::context::Context;
 use crate::docker::Docker;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle;
-use crate::ui::one_line;
 use crate::relay;
+use crate::ui::one_line;
 
 /// Layers that an image may have for one more to go on top: engines refuse containers with some 125.
 const MOST_LAYERS: usize = 110;

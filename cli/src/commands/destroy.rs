@@ -12,8 +12,8 @@ use crate::context::Context;
 use crate::docker::Docker;
 use crate::interrupt::{self, Interrupt, Stopped};
 use crate::lifecycle;
-use crate::relay;
 use crate::project::Project;
+use crate::relay;
 use crate::target::settled;
 use crate::work::save::{self, Saved, awake};
 

@@ -78,7 +78,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             }
         }
         let events = if target.info.state == BoxState::Running {
-            target.channel().await?.events_after(filter.after().unwrap_or(0)).await?
+            target
+                .channel()
+                .await?
+                .events_after(filter.after().unwrap_or(0))
+                .await?
         } else {
             target.recorded_events().await?
         };
@@ -95,7 +99,9 @@ async fn follow(context: &Context, mut target: Target, filter: &Filter) -> Resul
     if let Some(relay) = &target.relay
         && let Err(failure) = relay.ensure().await
     {
-        context.ui.warning(&format!("without the relay: {}", failure.message));
+        context
+            .ui
+            .warning(&format!("without the relay: {}", failure.message));
     }
     let mut follower = Follower::new(context, target, filter.after());
     loop {

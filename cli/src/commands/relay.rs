@@ -22,8 +22,10 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Arguments of `relay`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Commands that need the relay start it. It ends by itself when no box of yours has run for the time
-of the setting relay.idle_timeout.")]
+#[command(
+    after_help = "Commands that need the relay start it. It ends by itself when no box of yours has run for the time
+of the setting relay.idle_timeout."
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -179,8 +181,11 @@ fn log(arguments: &LogArguments, context: &Context, place: &Place) -> Result<Exi
     file.read_to_end(&mut text).map_err(cannot)?;
     let from = arguments.tail.map_or(0, |lines| beginning_of_last(&text, lines));
     context.ui.data_bytes(text.get(from..).unwrap_or_default())?;
+    if !arguments.follow {
+        return Ok(Exit::SUCCESS);
+    }
     let mut read = text.len() as u64;
-    while arguments.follow {
+    loop {
         std::thread::sleep(LOOK);
         // A new relay may have begun a new log.
         let now = std::fs::metadata(&path).map_or(read, |found| found.len());
@@ -195,7 +200,6 @@ fn log(arguments: &LogArguments, context: &Context, place: &Place) -> Result<Exi
             context.ui.data_bytes(&text)?;
         }
     }
-    Ok(Exit::SUCCESS)
 }
 
 /// Where the last lines begin.

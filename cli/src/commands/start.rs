@@ -8,8 +8,8 @@ use crate::Exit;
 use crate::context::Context;
 use crate::interrupt::{self, Interrupt, Stopped};
 use crate::lifecycle::{self, Started};
-use crate::relay::Relay;
 use crate::readiness::{self, Wanted};
+use crate::relay::Relay;
 use crate::target::{Channel, Target};
 use crate::ui::one_line;
 

@@ -55,7 +55,8 @@ impl Docker {
                     _ => None,
                 },
                 is_gone: action == "destroy",
-                time: nanoseconds.map_or_else(Timestamp::now, |time| Timestamp::from_millis(time / 1_000_000)),
+                time: nanoseconds
+                    .map_or_else(Timestamp::now, |time| Timestamp::from_millis(time / 1_000_000)),
             })
         });
         Box::pin(events)

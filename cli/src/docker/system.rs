@@ -59,7 +59,9 @@ impl Docker {
     /// An engine that cannot be reached.
     pub async fn ping(&self) -> Result<(), DockerError> {
         let answer = self.client.ping().await;
-        answer.map(drop).map_err(|error| self.error(&error, DockerError::Information))
+        answer
+            .map(drop)
+            .map_err(|error| self.error(&error, DockerError::Information))
     }
 
     /// Asks the engine about itself. Takes some 20 ms.

@@ -148,7 +148,13 @@ impl Relay {
     ///
     /// # Errors
     /// No answer in time, a box of which the relay knows nothing.
-    pub async fn events(&self, id: &str, after: Option<u64>, row: i64, follow: bool) -> Result<Events, Absence> {
+    pub async fn events(
+        &self,
+        id: &str,
+        after: Option<u64>,
+        row: i64,
+        follow: bool,
+    ) -> Result<Events, Absence> {
         let events = Ask::Events {
             engine: self.engine.clone(),
             id: id.to_owned(),
@@ -216,7 +222,11 @@ impl Events {
     pub async fn next(&mut self) -> Result<Option<(i64, Event)>, Failure> {
         let lost = || Failure::failed("the connection to the relay ended");
         loop {
-            let read = timeout(ALIVE_PATIENCE, wire::read_into(&mut self.stream, &mut self.partial)).await;
+            let read = timeout(
+                ALIVE_PATIENCE,
+                wire::read_into(&mut self.stream, &mut self.partial),
+            )
+            .await;
             match read.map_err(|_| Failure::failed("the relay does not answer"))? {
                 Ok(Some(Line::Event(row, event))) => return Ok(Some((row, event))),
                 Ok(Some(Line::Alive)) => {}
@@ -322,7 +332,9 @@ pub async fn stop(place: &Place) -> Result<bool, Failure> {
         return Ok(false);
     };
     let mut signals = match asked {
-        Ok(_) | Err(Absence::OtherVersion(_) | Absence::Cannot(_)) => vec![None, Some(rustix::process::Signal::TERM)],
+        Ok(_) | Err(Absence::OtherVersion(_) | Absence::Cannot(_)) => {
+            vec![None, Some(rustix::process::Signal::TERM)]
+        }
         Err(Absence::Silent | Absence::NotThere) => vec![Some(rustix::process::Signal::TERM)],
     };
     signals.push(Some(rustix::process::Signal::KILL));

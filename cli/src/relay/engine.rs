@@ -130,7 +130,11 @@ impl Engine {
             engine: self.url.clone(),
             connected: seen.is_up,
             boxes: seen.boxes.len(),
-            channels: self.links().values().filter(|link| link.channel().is_some()).count(),
+            channels: self
+                .links()
+                .values()
+                .filter(|link| link.channel().is_some())
+                .count(),
         }
     }
 
@@ -153,7 +157,8 @@ impl Engine {
                 seen.is_settled = false;
             });
             if !std::mem::replace(&mut told, true) {
-                self.log.say(&format!("{}: {}", self.url, one_line(&failure.message)));
+                self.log
+                    .say(&format!("{}: {}", self.url, one_line(&failure.message)));
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -202,10 +207,7 @@ impl Engine {
     }
 
     /// Records what happened to a box.
-    async fn happened(
-        &self,
-        event: Happened,
-    ) -> Result<(), Failure> {
+    async fn happened(&self, event: Happened) -> Result<(), Failure> {
         let event = event.ok_or_else(|| Failure::failed("the engine ended its stream of events"))??;
         if let Some(state) = event.phase.and_then(state_of) {
             lock(&self.told).insert(event.id.clone(), (state, Instant::now()));
@@ -314,7 +316,9 @@ impl Engine {
             }
             stays
         });
-        self.store.keep(boxes.iter().map(|info| info.id.clone()).collect()).await?;
+        self.store
+            .keep(boxes.iter().map(|info| info.id.clone()).collect())
+            .await?;
         self.seen.send_replace(Seen {
             boxes: Arc::new(boxes),
             is_up: true,

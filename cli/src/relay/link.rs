@@ -80,7 +80,10 @@ impl Link {
             task: std::sync::Mutex::default(),
         });
         let task = tokio::spawn(Arc::clone(&link).run()).abort_handle();
-        *link.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(task);
+        *link
+            .task
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(task);
         link
     }
 
@@ -100,7 +103,11 @@ impl Link {
 
     /// Ends everything about the box.
     pub(super) fn end(&self) {
-        let task = self.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
         if let Some(task) = task {
             task.abort();
         }
@@ -268,7 +275,8 @@ impl Link {
 
     fn say(&self, text: &str) {
         let name = self.info.borrow().name.clone();
-        self.log.say(&format!("box `{}`: {}", one_line(&name), one_line(text)));
+        self.log
+            .say(&format!("box `{}`: {}", one_line(&name), one_line(text)));
     }
 }
 

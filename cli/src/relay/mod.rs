@@ -27,7 +27,11 @@ pub use self::server::{Options, run};
 
 /// The process that is the relay: who holds the lock, by what it wrote there.
 pub fn holder(place: &Place) -> Option<u32> {
-    let lock = OpenOptions::new().read(true).write(true).open(place.lock()).ok()?;
+    let lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(place.lock())
+        .ok()?;
     if lock.try_lock().is_ok() {
         return None;
     }

@@ -107,7 +107,9 @@ fn own(place: &Place) -> Result<(Owned, UnixListener), Failure> {
         .map_err(|error| cannot(&error))?;
     if lock.try_lock().is_err() {
         let pid = super::holder(place).map_or_else(String::new, |pid| format!(" (process {pid})"));
-        return Err(Failure::failed(format!("the relay is running already{pid}")).hint("agentbox relay status"));
+        return Err(
+            Failure::failed(format!("the relay is running already{pid}")).hint("agentbox relay status")
+        );
     }
     let prepared = (|| {
         lock.set_len(0)?;
@@ -368,7 +370,9 @@ impl Shared {
         let link = engine
             .link(id)
             .ok_or_else(|| elsewhere("the box is not this user's"))?;
-        let runs = boxes.iter().any(|info| info.id == id && info.state == BoxState::Running);
+        let runs = boxes
+            .iter()
+            .any(|info| info.id == id && info.state == BoxState::Running);
         if runs && link.opened(PATIENCE).await.is_none() {
             return Err(elsewhere("there is no channel to the box"));
         }

@@ -107,7 +107,12 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub(super) async fn after(&self, id: &str, after: Option<u64>, row: i64) -> Result<Vec<(i64, Event)>, Failure> {
+    pub(super) async fn after(
+        &self,
+        id: &str,
+        after: Option<u64>,
+        row: i64,
+    ) -> Result<Vec<(i64, Event)>, Failure> {
         self.ask(|answer| Work::After(id.to_owned(), after, row, answer))
             .await
     }
@@ -197,11 +202,7 @@ fn serve(mut database: Connection, queue: &Receiver<Work>, tell: &watch::Sender<
     }
 }
 
-fn store(
-    database: &mut Connection,
-    added: Vec<(String, Vec<Event>, Answer<()>)>,
-    tell: &watch::Sender<u64>,
-) {
+fn store(database: &mut Connection, added: Vec<(String, Vec<Event>, Answer<()>)>, tell: &watch::Sender<u64>) {
     if added.is_empty() {
         return;
     }
@@ -240,9 +241,9 @@ fn look(database: &mut Connection, work: Work) {
             ),
         ),
         Work::After(id, after, row, answer) => drop(answer.send(next(database, &id, after, row))),
-        Work::Count(answer) => drop(answer.send(
-            database.query_row("SELECT count(*) FROM event", [], |row| row.get(0)),
-        )),
+        Work::Count(answer) => {
+            drop(answer.send(database.query_row("SELECT count(*) FROM event", [], |row| row.get(0))))
+        }
         Work::Keep(ids, answer) => drop(answer.send(keep(database, &ids))),
     }
 }
@@ -261,7 +262,9 @@ fn add(transaction: &Transaction<'_>, id: &str, events: &[Event]) -> rusqlite::R
         let mut insert =
             transaction.prepare_cached("INSERT OR IGNORE INTO event (box, seq, body) VALUES (?1, ?2, ?3)")?;
         for event in events {
-            let Ok(body) = serde_json::to_string(event) else { continue };
+            let Ok(body) = serde_json::to_string(event) else {
+                continue;
+            };
             // SQLite's integers are signed.
             let sound = body.len() <= LARGEST && event.seq.is_none_or(|seq| i64::try_from(seq).is_ok());
             // What is older than the newest was stored, or was missed for good and is told as a gap.
@@ -300,10 +303,17 @@ fn add(transaction: &Transaction<'_>, id: &str, events: &[Event]) -> rusqlite::R
     Ok(())
 }
 
-fn next(database: &Connection, id: &str, after: Option<u64>, row: i64) -> rusqlite::Result<Vec<(i64, Event)>> {
+fn next(
+    database: &Connection,
+    id: &str,
+    after: Option<u64>,
+    row: i64,
+) -> rusqlite::Result<Vec<(i64, Event)>> {
     let mut events = Vec::new();
     let oldest: Option<u64> =
-        database.query_row("SELECT min(seq) FROM event WHERE box = ?1", [id], |row| row.get(0))?;
+        database.query_row("SELECT min(seq) FROM event WHERE box = ?1", [id], |row| {
+            row.get(0)
+        })?;
     // A reader that asks from the beginning has missed nothing that it knew of.
     if let (Some(after), Some(oldest)) = (after, oldest)
         && after > 0
@@ -442,7 +452,10 @@ mod tests {
             ..event(1, "web", "a", "b")
         };
         let beyond = event(u64::MAX, "web", "a", "b");
-        store.add("a", vec![large, beyond, event(2, "web", "a", "b")]).await.unwrap();
+        store
+            .add("a", vec![large, beyond, event(2, "web", "a", "b")])
+            .await
+            .unwrap();
         assert_eq!(numbers(&store.after("a", None, 0).await.unwrap()), [2]);
         assert_eq!(store.last("a").await.unwrap(), 2);
     }
@@ -451,7 +464,11 @@ mod tests {
     async fn a_broken_file_is_put_aside() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.db");
-        std::fs::write(&path, "no database at all, but long enough to be looked at as one".repeat(100)).unwrap();
+        std::fs::write(
+            &path,
+            "no database at all, but long enough to be looked at as one".repeat(100),
+        )
+        .unwrap();
         let store = Store::open(&path).unwrap();
         store.add("a", numbered(1..=1)).await.unwrap();
         assert_eq!(store.last("a").await.unwrap(), 1);

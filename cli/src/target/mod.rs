@@ -232,7 +232,11 @@ type Seen = (BoxInfo, Option<UnitsReport>);
 ///
 /// # Errors
 /// Those of the engine.
-async fn seen(context: &Context, docker: &Docker, units: bool) -> Result<(Vec<Seen>, Option<Relay>), Failure> {
+async fn seen(
+    context: &Context,
+    docker: &Docker,
+    units: bool,
+) -> Result<(Vec<Seen>, Option<Relay>), Failure> {
     if let Some(relay) = Relay::of(context, docker) {
         match relay.boxes(units).await {
             Ok(boxes) => {

@@ -110,7 +110,9 @@ impl<'d, 's> Walker<'d, 's> {
                 };
                 self.whole_number(field, numbers).map(|value| value.to_string())
             }
-            SettingKind::Duration => self.checked(field, |text| limit::duration(text).map(|_| text.to_owned())),
+            SettingKind::Duration => {
+                self.checked(field, |text| limit::duration(text).map(|_| text.to_owned()))
+            }
             SettingKind::Reference => self.checked(field, limit::reference),
             SettingKind::Network => self.checked(field, limit::network),
             SettingKind::Memory => self.checked(field, |text| limit::memory(text).map(|_| text.to_owned())),
