@@ -10,6 +10,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use agentbox_tests::events::{broken_chain, numbered, numbers, of, parse};
 use agentbox_tests::own_engine::OwnEngine;
 use agentbox_tests::{Project, Running, TestBox, images, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
@@ -77,50 +78,8 @@ impl Watched<'_> {
 
     /// What the box itself has recorded.
     fn own(&self) -> Result<Vec<Value>, String> {
-        events(&self.test_box, &["--no-relay"])
+        of(&self.test_box, &["--no-relay"])
     }
-}
-
-fn events(test_box: &TestBox<'_>, arguments: &[&str]) -> Result<Vec<Value>, String> {
-    let output = test_box.run("events", &[&["--json", "-v"], arguments].concat());
-    // The answer is to come from where it was asked for.
-    if output.code == 0 && !output.stderr.contains("without the relay") {
-        Ok(parse(&output.stdout))
-    } else {
-        Err(output.to_string())
-    }
-}
-
-/// The events of whole lines: a follower that was killed may have left half of one.
-fn parse(text: &str) -> Vec<Value> {
-    let end = text.rfind('\n').map_or(0, |at| at + 1);
-    text[..end]
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}")))
-        .collect()
-}
-
-fn numbered(events: &[Value]) -> Vec<Value> {
-    let mut events = events.to_vec();
-    events.retain(|event| !event["seq"].is_null());
-    events
-}
-
-fn numbers(events: &[Value]) -> Vec<u64> {
-    events.iter().filter_map(|event| event["seq"].as_u64()).collect()
-}
-
-/// What is wrong with the states of a box as they follow each other; one that begins is the start of the chain.
-fn broken_chain(events: &[Value]) -> Option<String> {
-    let states: Vec<_> = events
-        .iter()
-        .filter(|event| event["kind"] == "box-state")
-        .collect();
-    let stays = states.iter().find(|event| event["from"] == event["to"]);
-    let jumps = states.windows(2).find(|pair| pair[0]["to"] != pair[1]["from"]);
-    stays
-        .map(|event| format!("nothing changes with {event}"))
-        .or_else(|| jumps.map(|pair| format!("{} is followed by {}", pair[0], pair[1])))
 }
 
 struct Arena<'project> {
@@ -188,7 +147,7 @@ impl Arena<'_> {
                     *newest.insert(numbers(&own).pop().unwrap_or(0))
                 }
             };
-            let stored = numbers(&events(&watched.test_box, &[])?).pop().unwrap_or(0);
+            let stored = numbers(&of(&watched.test_box, &[])?).pop().unwrap_or(0);
             let printed = watched.last();
             if stored >= newest && printed >= newest {
                 Ok(())
@@ -359,7 +318,7 @@ impl Arena<'_> {
             (1..=last).collect::<Vec<_>>(),
             "{name}: its own journal"
         );
-        let stored = wait_for("stored events", LIMIT, || events(&watched.test_box, &[]));
+        let stored = wait_for("stored events", LIMIT, || of(&watched.test_box, &[]));
         assert_same(&format!("{name}: stored"), &numbered(&stored), &own);
         assert_eq!(broken_chain(&stored), None, "{name}");
         let state = stored.iter().rev().find(|event| event["kind"] == "box-state");
