@@ -21,6 +21,8 @@ mod pool;
 mod route;
 mod serve;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use self::boxes::{Boxes, Connection, Duplex, WebBox};
 pub use self::listen::{DEFAULT_PORT, FILE, bind};

@@ -43,10 +43,15 @@ struct Shared<B> {
 
 /// Serves connections for ever. Dropping the future ends all of them.
 pub async fn serve(listeners: Vec<TcpListener>, boxes: Arc<impl Boxes>) {
+    serve_at_most(listeners, boxes, MOST).await;
+}
+
+/// As [`serve`], with at most so many connections at once.
+pub(super) async fn serve_at_most(listeners: Vec<TcpListener>, boxes: Arc<impl Boxes>, most: usize) {
     let shared = Arc::new(Shared {
         boxes,
         pool: Arc::default(),
-        slots: Arc::new(Semaphore::new(MOST)),
+        slots: Arc::new(Semaphore::new(most)),
     });
     let mut tasks = JoinSet::new();
     for listener in listeners {
