@@ -37,6 +37,8 @@ pub enum SettingKind {
     Pids,
     /// A number of layers of checkpoints.
     Depth,
+    /// A TCP port.
+    Port,
     /// `true` or `false`.
     Boolean,
     /// `none`, or a network's name.
@@ -47,6 +49,15 @@ pub enum SettingKind {
     Volumes,
     /// A list of capabilities.
     Capabilities,
+}
+
+impl SettingKey {
+    /// Whether only the user's own settings count: there is one relay for all projects.
+    pub fn is_of_user(&self) -> bool {
+        self.name
+            .strip_prefix(RELAY)
+            .is_some_and(|rest| rest.starts_with('.'))
+    }
 }
 
 impl SettingKind {
@@ -74,14 +85,18 @@ pub struct Entry {
     pub line: usize,
 }
 
+/// The section of what there is one of for a user, whatever the project.
+pub(super) const RELAY: &str = "relay";
+
 /// The sections, each with what it is for.
-pub(super) const SECTIONS: [(&str, &str); 3] = [
+pub(super) const SECTIONS: [(&str, &str); 4] = [
     (
         "box",
         "What a box is made with; the keys are those of `agentbox create`'s flags.",
     ),
     ("carry", "Limits of `carry`."),
     ("checkpoint", "How checkpoints are made."),
+    (RELAY, "The relay, which serves all boxes of a user."),
 ];
 
 /// Every setting, those of a section together.
@@ -163,6 +178,12 @@ pub const KEYS: &[SettingKey] = &[
         kind: SettingKind::Depth,
         built_in: Some("3"),
         description: "How many checkpoints may lie upon each other until they are flattened into one. Default: 3.",
+    },
+    SettingKey {
+        name: "relay.port",
+        kind: SettingKind::Port,
+        built_in: Some("7080"),
+        description: "Port of the boxes' web URLs; the next free one where it is taken. Default: 7080.",
     },
 ];
 
