@@ -528,6 +528,8 @@ const DEFAULTS: &[(&str, bool)] = &[
     ("{box: [memory]}", false),
     ("{memory: 4g}", false),
     ("{relay: {}}", false),
+    ("{relay: {port: 7081}}", false),
+    ("{relay.port: 7081}", false),
     ("{carry: {max_bytes: much}}", false),
     ("{checkpoint: {max_depth: 0}}", true),
     ("{checkpoint: {max_depth: 51}}", false),
