@@ -306,6 +306,28 @@ fn ends_and_resets_pass_as_what_they_are() {
     });
 }
 
+/// Asks the supervisor for a connection, and prints its answer.
+const DIAL: &str = r#"
+import json, socket, struct
+peer = socket.socket(socket.AF_UNIX)
+peer.connect("/run/agentbox/ctl.sock")
+payload = json.dumps({"method": "dial", "port": 3004}).encode()
+peer.sendall(struct.pack(">IBQ", len(payload) + 9, 1, 7) + payload)
+length, kind, id = struct.unpack(">IBQ", peer.recv(13, socket.MSG_WAITALL))
+print(peer.recv(length - 9, socket.MSG_WAITALL).decode())
+"#;
+
+#[test]
+fn the_box_user_has_no_use_for_the_supervisors_connections() {
+    let project = project();
+    project.file("dial.py", DIAL);
+    let test_box = create(&project);
+    let refused = test_box.exec("python3 dial.py").ok().stdout;
+    assert!(refused.contains("only the host"), "{refused}");
+    let opened = test_box.docker_exec("python3 /workspace/dial.py").ok().stdout;
+    assert_eq!(opened.trim(), r#"{"item":"opened"}"#);
+}
+
 /// A supervisor of the former release, as far as it is of interest here: it knows `hello`.
 const OLD: &str = r#"
 import json, struct, sys
