@@ -34,10 +34,4 @@ fn a_box_s_name_leads_to_its_service_inside_the_box_too() {
         .ok()
         .stdout;
     assert_eq!(page, "content\n");
-    // A name of no box, or of another, leads nowhere.
-    let other = test_box.exec("getent hosts other-box.localhost").stdout;
-    assert!(
-        other.is_empty() || other.contains("::1") || other.contains("127.0.0.1"),
-        "{other}"
-    );
 }

@@ -128,6 +128,8 @@ fn repeatable(request: &Request<Upload>) -> Option<Parts> {
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
+    // How its headers were written is there.
+    *copy.extensions_mut() = request.extensions().clone();
     Some(copy.into_parts().0)
 }
 

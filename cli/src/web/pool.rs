@@ -178,6 +178,7 @@ impl Pool {
 pub(super) async fn open(boxes: &impl Boxes, destination: &Destination) -> io::Result<Sender> {
     let connection = connect(boxes, destination).await?;
     let (sender, driver) = http1::Builder::new()
+        .preserve_header_case(true)
         .handshake(TokioIo::new(connection))
         .await
         .map_err(io::Error::other)?;

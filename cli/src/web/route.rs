@@ -35,6 +35,7 @@ impl Route {
         .of_box(name)
         .cause(cause)
         .hint(format!("agentbox logs {name} {unit}"))
+        .reload(LATER)
     }
 }
 

@@ -97,15 +97,17 @@ async fn connection<B: Boxes>(
         let (shared, tunnel) = (Arc::clone(&shared), Arc::clone(&tunnel));
         async move {
             let is_html = takes_html(request.headers());
+            let method = request.method().clone();
             let response = respond(&shared, local.port(), client, request, &tunnel).await;
-            Ok::<_, Infallible>(response.unwrap_or_else(|notice| notice.respond(is_html)))
+            Ok::<_, Infallible>(response.unwrap_or_else(|notice| notice.respond(is_html, &method)))
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE);
+        .header_read_timeout(HEADER_PATIENCE)
+        .preserve_header_case(true);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agentbox_ctl::report::{
     UnitsReport, one_line, service_reason, status_table, strip_controls, task_reason,
 };
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use super::super::body::Answer;
 use super::html::Html;
@@ -73,8 +73,11 @@ impl Notice {
         self
     }
 
-    /// As a response.
-    pub(in crate::web) fn respond(&self, is_html: bool) -> Response<Answer> {
+    /// As a response. Only what was got is loaded again: what was sent is not sent once more.
+    pub(in crate::web) fn respond(mut self, is_html: bool, method: &Method) -> Response<Answer> {
+        if method != Method::GET {
+            self.reload = None;
+        }
         let text = if is_html { self.html() } else { self.text() };
         let retry_after = self
             .reload
@@ -209,7 +212,7 @@ mod tests {
             html.contains("<meta http-equiv=\"refresh\" content=\"1\">"),
             "{html}"
         );
-        let response = notice.respond(true);
+        let response = notice.respond(true, &Method::GET);
         assert_eq!(response.headers()["retry-after"], "1");
         assert_eq!(response.headers()["x-frame-options"], "DENY");
         assert!(
