@@ -47,8 +47,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct RunArguments {
-    /// Leave the terminal that this was started from
-    #[arg(long, hide = true)]
+    /// In a session of its own, which the end of a terminal does not end
+    #[arg(long)]
     detached: bool,
 }
 

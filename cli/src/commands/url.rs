@@ -56,7 +56,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             Some(relay) => match relay.ensure().await {
                 Ok(port) => port,
                 Err(failure) => {
-                    context.ui.warning(&format!("without the relay: {}", failure.message));
+                    context
+                        .ui
+                        .warning(&format!("without the relay: {}", failure.message));
                     None
                 }
             },

@@ -31,7 +31,9 @@ impl Site {
     fn named(&self, name: &str) -> Option<(Arc<Engine>, Arc<Link>, BoxInfo)> {
         let mut named = self.linked();
         named.retain(|(.., info)| info.name == name);
-        let running = named.iter().position(|(.., info)| info.state == BoxState::Running);
+        let running = named
+            .iter()
+            .position(|(.., info)| info.state == BoxState::Running);
         (!named.is_empty()).then(|| named.swap_remove(running.unwrap_or_default()))
     }
 }
