@@ -41,6 +41,7 @@ pub mod terminal;
 pub mod timeline;
 pub mod ui;
 pub mod units;
+pub mod web;
 pub mod wizard;
 pub mod work;
 

@@ -112,6 +112,8 @@ box.volumes           -           -
 box.wait              false       built-in
 carry.max_bytes       100m        built-in
 checkpoint.max_depth  3           built-in
+relay.idle_timeout    10m         built-in
+relay.port            7080        built-in
 ");
     insta::assert_snapshot!(home.good(&["config", "list", "--global"]), @r"
 SETTING               VALUE       FROM
@@ -129,6 +131,8 @@ box.volumes           -           -
 box.wait              false       built-in
 carry.max_bytes       100m        built-in
 checkpoint.max_depth  3           built-in
+relay.idle_timeout    10m         built-in
+relay.port            7080        built-in
 ");
     assert_eq!(home.good(&["config", "get", "box.env"]), "A=d\nB=-x y\n");
     assert_eq!(home.good(&["config", "get", "box.env.B"]), "-x y\n");

@@ -6,7 +6,7 @@ use agentbox_ctl::config::model::Carry;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::time::Timestamp;
 
-use super::on_runtime;
+use super::{on_runtime, url};
 use crate::Exit;
 use crate::approval::{Answer, Decision};
 use crate::carry;
@@ -182,10 +182,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             Err(Stopped::Failed(failure)) => return Err(failure),
             Err(Stopped::Interrupted) => return Ok(interrupted(context)),
         };
-        report(context, &made)?;
-        if let Some(relay) = Relay::of(context, &docker) {
-            relay.wake().await;
-        }
+        let port = match Relay::of(context, &docker) {
+            Some(relay) => relay.wake().await,
+            None => None,
+        };
+        report(context, &made, port)?;
         if !settings.wait {
             return Ok(Exit::SUCCESS);
         }
@@ -237,15 +238,17 @@ async fn warm_up(
     Ok(())
 }
 
-fn report(context: &Context, made: &Made) -> Result<(), Failure> {
+/// Says what was made; `port` is that of the web URLs, where they are served already.
+fn report(context: &Context, made: &Made, port: Option<u16>) -> Result<(), Failure> {
     let info = &made.info;
     context.ui.status(&format!(
         "box `{}` is running, made from {}",
         info.name,
         one_line(&info.project)
     ));
+    let stable = port.map(|port| url::stable(&info.name, port));
     if made.exposes
-        && let Some(url) = &info.url
+        && let Some(url) = stable.or_else(|| info.url.clone())
     {
         context
             .ui

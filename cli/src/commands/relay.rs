@@ -16,6 +16,7 @@ use crate::relay::wire::{Health, VERSION};
 use crate::relay::{self, Absence, Options, Place};
 use crate::settings::Layers;
 use crate::ui::{duration, one_line};
+use crate::web;
 
 /// How often a followed log is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -46,8 +47,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct RunArguments {
-    /// Leave the terminal that this was started from
-    #[arg(long, hide = true)]
+    /// In a session of its own, which the end of a terminal does not end
+    #[arg(long)]
     detached: bool,
 }
 
@@ -89,11 +90,14 @@ fn serve(arguments: &RunArguments, context: &Context, place: &Place) -> Result<E
     let idle_timeout = row
         .and_then(|row| humantime::parse_duration(&row.text).ok())
         .unwrap_or(Duration::from_secs(600));
+    let port = layers.value("relay.port").and_then(|row| row.text.parse().ok());
+    let port = port.unwrap_or(web::DEFAULT_PORT);
     on_runtime(async {
         let options = Options {
             place: place.clone(),
             docker: Docker::from_context(context).ok(),
             home: context.home_label(),
+            port,
             idle_timeout,
         };
         relay::run(options, Box::new(std::io::stderr())).await?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::on_runtime;
 use crate::Exit;
 use crate::context::Context;
+use crate::relay::Relay;
 use crate::target::Target;
 
 /// Arguments of `url`.
@@ -28,7 +29,15 @@ pub struct Arguments {
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Document<'a> {
+    /// Where it answers.
     url: &'a str,
+    /// Where the engine published it, for tools that do not know names beneath `localhost`.
+    published: Option<&'a str>,
+}
+
+/// The URL of a box on the relay's proxy: the same after every start.
+pub(super) fn stable(name: &str, port: u16) -> String {
+    format!("http://{name}.localhost:{port}")
 }
 
 /// Prints the web URL of a box, once its service is ready.
@@ -42,14 +51,33 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         let name = &target.info.name;
         let (_, units) = target.units().await?;
         check(name, &units)?;
-        let url = target.info.url.as_deref().ok_or_else(|| {
+        let published = target.info.url.as_deref();
+        let port = match Relay::of(context, &target.docker) {
+            Some(relay) => match relay.ensure().await {
+                Ok(port) => port,
+                Err(failure) => {
+                    context
+                        .ui
+                        .warning(&format!("without the relay: {}", failure.message));
+                    None
+                }
+            },
+            None => None,
+        };
+        let stable = port.map(|port| stable(name, port));
+        let url = stable.as_deref().or(published).ok_or_else(|| {
             Failure::failed(format!("box `{name}` has no published port"))
                 .hint(format!("agentbox restart {name}"))
         })?;
         if context.json {
-            context.ui.json(&Document { url })?;
+            context.ui.json(&Document { url, published })?;
         } else {
             context.ui.line(url)?;
+            if context.ui.look().verbose
+                && let Some(published) = published.filter(|published| *published != url)
+            {
+                context.ui.line(published)?;
+            }
         }
         if arguments.open {
             open(url)?;
@@ -103,7 +131,7 @@ fn describe(service: &ServiceStatus) -> String {
     }
 }
 
-/// Hands the URL to the desktop. It consists of digits and dots of ours; nothing of it comes from a box.
+/// Hands the URL to the desktop. It consists of a valid name, digits and dots; nothing of it comes from a box.
 fn open(url: &str) -> Result<(), Failure> {
     let opener = if cfg!(target_os = "macos") {
         "open"

@@ -183,16 +183,18 @@ impl Relay {
         }
     }
 
-    /// As [`Self::ensure`], for a command that does without it, and does not wait.
-    pub async fn wake(&self) {
+    /// As [`Self::ensure`], for a command that does without it, and does not wait: the port of the proxy where one is there already.
+    pub async fn wake(&self) -> Option<u16> {
         let engine = self.engine.clone();
         match ask(&self.place, Ask::Web { engine }, PATIENCE).await {
+            Ok((Answer::Web(port), _)) => port,
             Err(Absence::NotThere) => {
                 // Whoever needs it says what is wrong.
                 let _ = spawn(&self.place, Some(&self.engine));
+                None
             }
-            Err(Absence::OtherVersion(_)) => drop(self.ensure().await),
-            _ => {}
+            Err(Absence::OtherVersion(_)) => self.ensure().await.ok().flatten(),
+            _ => None,
         }
     }
 

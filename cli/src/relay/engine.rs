@@ -24,7 +24,7 @@ use super::store::Store;
 use super::wire::EngineHealth;
 use crate::boxes::identity::host_id;
 use crate::boxes::{self, BoxInfo, BoxState, label};
-use crate::docker::{ContainerEvent, ContainerEvents, ContainerPhase, Docker, DockerError};
+use crate::docker::{ContainerEvent, ContainerEvents, ContainerPhase, Docker, DockerError, Transport};
 use crate::ui::one_line;
 
 /// How long to wait between tries to reach an engine; doubles up to the longest.
@@ -102,6 +102,11 @@ impl Engine {
             Some(Arc::clone(&seen.boxes))
         };
         timeout(patience, settled).await.ok()?
+    }
+
+    /// Whether what it publishes on its loopback is on ours.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.docker.address().transport, Transport::Unix(_))
     }
 
     /// The boxes as last seen.
@@ -349,6 +354,7 @@ fn state_of(phase: ContainerPhase) -> Option<BoxState> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// What a mutex guards, whatever became of those who held it.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,6 +22,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::engine::lock;
 use super::log::Log;
 use super::store::Store;
 use crate::boxes::{BoxInfo, BoxState};
@@ -36,6 +37,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const HELD: Duration = Duration::from_secs(5);
 /// How long a box may take to say what its units do.
 const UNITS_PATIENCE: Duration = Duration::from_secs(2);
+/// How old they may be while somebody wants them.
+const UNITS_AGE: Duration = Duration::from_secs(1);
 /// Least time between two questions for the units of a box in which much happens.
 const UNITS_PAUSE: Duration = Duration::from_millis(20);
 /// How long a box has been stopped until its journal is read: one that comes back says what is missing, and one that is
@@ -70,6 +73,8 @@ pub(super) struct Link {
     held: watch::Sender<Option<Instant>>,
     /// The units are to be asked for.
     stale: Notify,
+    /// When somebody last wanted to know.
+    asked: std::sync::Mutex<Instant>,
     task: std::sync::Mutex<Option<AbortHandle>>,
 }
 
@@ -86,6 +91,7 @@ impl Link {
             starting: Mutex::default(),
             held: watch::Sender::new(None),
             stale: Notify::new(),
+            asked: std::sync::Mutex::new(Instant::now()),
             task: std::sync::Mutex::default(),
         });
         let task = tokio::spawn(Arc::clone(&link).run()).abort_handle();
@@ -112,11 +118,7 @@ impl Link {
 
     /// Ends everything about the box.
     pub(super) fn end(&self) {
-        let task = self
-            .task
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
+        let task = lock(&self.task).take();
         if let Some(task) = task {
             task.abort();
         }
@@ -136,6 +138,17 @@ impl Link {
             .ok()?
             .ok()?
             .clone()
+    }
+
+    /// The units as last told; `None` before the first time, and for a box that does not run. Asks again in passing, since a
+    /// reload can change what is exposed without a change of any state.
+    pub(super) fn units(&self) -> Option<Arc<UnitsReport>> {
+        let mut asked = lock(&self.asked);
+        if asked.elapsed() >= UNITS_AGE {
+            *asked = Instant::now();
+            self.stale.notify_one();
+        }
+        self.units.borrow().clone()
     }
 
     /// The units as they are now: asked for over the channel, since the last events may still be on their way.

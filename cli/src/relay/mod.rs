@@ -17,6 +17,7 @@ mod log;
 mod place;
 mod server;
 mod store;
+mod web;
 pub mod wire;
 
 use std::fs::{self, OpenOptions};

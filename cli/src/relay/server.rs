@@ -1,6 +1,7 @@
 //! The relay itself: who it is, whom it serves, and when it ends.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::time::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWrite, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -21,9 +22,12 @@ use super::link::Link;
 use super::log::Log;
 use super::place::Place;
 use super::store::Store;
+use super::web::Site;
 use super::wire::{self, Answer, Ask, Described, Health, Line, Question, Reply, VERSION};
 use crate::boxes::{BoxInfo, BoxState};
 use crate::docker::Docker;
+use crate::ui::one_line;
+use crate::web;
 
 /// Connections served at once; more are closed.
 const MOST: usize = 512;
@@ -45,18 +49,22 @@ pub struct Options {
     pub docker: Option<Docker>,
     /// Home directory of the user, as boxes are labelled with it.
     pub home: String,
+    /// The port that the web proxy had best listen on.
+    pub port: u16,
     /// How long it goes on without a box of the user's that runs.
     pub idle_timeout: Duration,
 }
 
 /// What all connections share.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     store: Store,
     log: Log,
     home: String,
     started_at: Timestamp,
     engines: Mutex<HashMap<wire::Engine, Arc<Engine>>>,
+    /// Port of the web proxy, where it could listen.
+    port: Option<u16>,
     connections: AtomicUsize,
     stop: Notify,
 }
@@ -138,12 +146,22 @@ fn own(place: &Place) -> Result<(Owned, UnixListener), Failure> {
 pub async fn run(options: Options, output: Box<dyn Write + Send>) -> Result<(), Failure> {
     let (owned, listener) = own(&options.place)?;
     let log = Log::new(output);
+    // What is wrong with it is no reason to do without everything else.
+    let listeners = match web::bind(options.place.state(), options.port).await {
+        Ok(listeners) => listeners,
+        Err(failure) => {
+            log.say(&format!("no web URLs: {}", one_line(&failure.message)));
+            Vec::new()
+        }
+    };
+    let port = listeners.first().and_then(|listener| listener.local_addr().ok());
     let shared = Arc::new(Shared {
         store: Store::open(&options.place.events())?,
         log: log.clone(),
         home: options.home,
         started_at: Timestamp::now(),
         engines: Mutex::default(),
+        port: port.map(|address| address.port()),
         connections: AtomicUsize::new(0),
         stop: Notify::new(),
     });
@@ -153,6 +171,7 @@ pub async fn run(options: Options, output: Box<dyn Write + Send>) -> Result<(), 
     }
     let why = tokio::select! {
         why = serve(listener, Arc::clone(&shared)) => why,
+        never = serve_web(listeners, Arc::clone(&shared)) => match never {},
         () = shared.stop.notified() => "it was asked to",
         why = unwanted(&shared, &owned, options.idle_timeout) => why,
         why = signalled() => why?,
@@ -160,6 +179,13 @@ pub async fn run(options: Options, output: Box<dyn Write + Send>) -> Result<(), 
     log.say(&format!("relay ends: {why}"));
     drop(owned);
     Ok(())
+}
+
+async fn serve_web(listeners: Vec<TcpListener>, shared: Arc<Shared>) -> Infallible {
+    if !listeners.is_empty() {
+        web::serve(listeners, Arc::new(Site(shared))).await;
+    }
+    std::future::pending().await
 }
 
 async fn signalled() -> Result<&'static str, Failure> {
@@ -181,7 +207,7 @@ async fn unwanted(shared: &Shared, owned: &Owned, limit: Duration) -> &'static s
         if !owned.holds() {
             return "its socket was removed";
         }
-        let engines: Vec<_> = shared.engines().values().cloned().collect();
+        let engines = shared.watched();
         if shared.connections.load(Ordering::Relaxed) > 0 || engines.iter().any(|engine| engine.is_busy()) {
             wanted = Instant::now();
         } else if wanted.elapsed() >= limit {
@@ -232,7 +258,7 @@ async fn connection(stream: UnixStream, shared: &Shared) -> io::Result<()> {
                 shared.stop.notify_one();
             }
             Ask::Web { engine } => {
-                let result = shared.engine(&engine).map(|_| Answer::Web(None));
+                let result = shared.engine(&engine).map(|_| Answer::Web(shared.port));
                 answer(&mut writer, result).await?;
             }
             Ask::Boxes { engine, units } => {
@@ -293,6 +319,11 @@ impl Shared {
         self.engines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The engines that are watched.
+    pub(super) fn watched(&self) -> Vec<Arc<Engine>> {
+        self.engines().values().cloned().collect()
+    }
+
     /// The engine, which is watched from now on.
     fn engine(&self, wanted: &wire::Engine) -> Result<Arc<Engine>, Failure> {
         self.watch(wanted, || Ok(Docker::connect(&wanted.address()?)?))
@@ -323,7 +354,7 @@ impl Shared {
         Ok(Health {
             pid: std::process::id(),
             started_at: self.started_at,
-            port: None,
+            port: self.port,
             engines,
             events: self.store.count().await?,
         })

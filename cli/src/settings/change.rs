@@ -59,6 +59,7 @@ impl Change {
             SettingKind::Pids => single(limit::pids(&trimmed).map(|number| number.to_string())),
             SettingKind::Depth => single(limit::depth(&trimmed).map(|number| number.to_string())),
             SettingKind::Duration => single(limit::duration(&trimmed).map(|_| trimmed)),
+            SettingKind::Port => single(limit::port(&trimmed).map(|number| number.to_string())),
             SettingKind::Memory => single(limit::memory(&trimmed).map(|_| trimmed)),
             SettingKind::Size => single(limit::size(&trimmed).map(|_| trimmed)),
             SettingKind::Reference => single(limit::reference(&trimmed)),
@@ -238,6 +239,7 @@ mod tests {
             ("box.network", "none", "none"),
             ("carry.max_bytes", "0", "0"),
             ("checkpoint.max_depth", " 7", "7"),
+            ("relay.port", "8080", "8080"),
         ] {
             assert_eq!(set(name, value), Ok(vec![(None, text.to_owned())]), "{name}");
         }
@@ -261,6 +263,8 @@ mod tests {
             ("box.cpus", "many"),
             ("box.pids", "1"),
             ("box.wait", "yes"),
+            ("relay.port", "0"),
+            ("relay.port", "65536"),
             ("box.network", "host"),
             ("box.image", ""),
             ("box.cap_add", "a b"),

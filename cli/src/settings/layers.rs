@@ -127,7 +127,8 @@ impl Layers {
             .map(|entry| row(entry, Source::Defaults { line: entry.line }))
             .collect();
         for (file, entries) in files {
-            values.extend(entries.iter().map(|entry| {
+            let counts = |entry: &&Entry| file.scope == Scope::Global || !entry.key.is_of_user();
+            values.extend(entries.iter().filter(counts).map(|entry| {
                 row(
                     entry,
                     Source::File {
@@ -263,6 +264,12 @@ pub(super) mod tests {
                 .place(Some(Path::new("/home/me"))),
             "~/.config/agentbox/config.yaml:1"
         );
+    }
+
+    #[test]
+    fn a_project_has_no_say_in_what_there_is_one_of() {
+        let layers = layers("", "relay: {port: 1}", "relay.port: 7090");
+        assert_eq!(shown(&layers, "relay.port"), ["=7090 global settings"]);
     }
 
     proptest! {

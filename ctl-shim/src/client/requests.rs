@@ -315,6 +315,9 @@ impl Requests {
 impl State {
     fn remove(&mut self, id: u64) -> Option<Open> {
         let mut open = self.open.remove(&id)?;
+        // A writer that stands still is not to gather what is gone.
+        self.told.retain(|other| *other != id);
+        self.ready.retain(|other| *other != id);
         wake(&mut open);
         Some(open)
     }

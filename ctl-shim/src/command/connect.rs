@@ -2,16 +2,26 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use nix::fcntl::{FcntlArg, fcntl};
+
 use crate::failure::Failure;
+
+/// Size of the pipes to the engine, in bytes, where they are pipes: the engine's side reads in small pieces, and with more
+/// room neither waits for the other at each. It is the most that the kernel gives to anybody.
+const PIPE: i32 = 1 << 20;
 
 /// Bridges stdin and stdout to the socket. Two blocking threads: no buffer grows, and there is no runtime to start.
 pub(super) fn connect(socket: &Path) -> Result<(), Failure> {
     let unreachable = |error: std::io::Error| {
         Failure::failed(format!("cannot reach the supervisor at {}", socket.display())).because(&error)
     };
+    // Only a matter of speed.
+    let _ = fcntl(std::io::stdin().as_fd(), FcntlArg::F_SETPIPE_SZ(PIPE));
+    let _ = fcntl(std::io::stdout().as_fd(), FcntlArg::F_SETPIPE_SZ(PIPE));
     let mut from_socket = UnixStream::connect(socket).map_err(unreachable)?;
     let mut to_socket = from_socket.try_clone().map_err(unreachable)?;
     std::thread::spawn(move || {

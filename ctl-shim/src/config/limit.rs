@@ -18,6 +18,8 @@ pub const LONGEST_VOLUME_NAME: usize = 64;
 pub const PIDS: RangeInclusive<i64> = LEAST_PIDS..=MOST_PIDS;
 /// Numbers of checkpoints that may lie upon each other: an engine takes some 120 layers, and images bring their own.
 pub const DEPTH: RangeInclusive<i64> = 0..=50;
+/// Numbers of ports.
+pub const PORT: RangeInclusive<i64> = 1..=65535;
 /// File systems that the kernel makes; with a volume in one of them no container starts, or the box has none.
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
 /// Numbers of CPUs.
@@ -109,6 +111,17 @@ pub fn depth(text: &str) -> Result<i64, String> {
     match text.trim().parse() {
         Ok(number) if DEPTH.contains(&number) => Ok(number),
         _ => Err(format!("`{text}` is no number from 0 to {}", DEPTH.end())),
+    }
+}
+
+/// A TCP port.
+///
+/// # Errors
+/// Text for the person who wrote it.
+pub fn port(text: &str) -> Result<i64, String> {
+    match text.trim().parse() {
+        Ok(number) if PORT.contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is no port from 1 to {}", PORT.end())),
     }
 }
 

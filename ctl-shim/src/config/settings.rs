@@ -37,6 +37,8 @@ pub enum SettingKind {
     Pids,
     /// A number of layers of checkpoints.
     Depth,
+    /// A TCP port.
+    Port,
     /// `true` or `false`.
     Boolean,
     /// A time span.
@@ -49,6 +51,15 @@ pub enum SettingKind {
     Volumes,
     /// A list of capabilities.
     Capabilities,
+}
+
+impl SettingKey {
+    /// Whether only the user's own settings count: there is one relay for all projects.
+    pub fn is_of_user(&self) -> bool {
+        self.name
+            .strip_prefix(RELAY)
+            .is_some_and(|rest| rest.starts_with('.'))
+    }
 }
 
 impl SettingKind {
@@ -76,6 +87,9 @@ pub struct Entry {
     pub line: usize,
 }
 
+/// The section of what there is one of for a user, whatever the project.
+pub(super) const RELAY: &str = "relay";
+
 /// The sections, each with what it is for.
 pub(super) const SECTIONS: [(&str, &str); 4] = [
     (
@@ -84,7 +98,7 @@ pub(super) const SECTIONS: [(&str, &str); 4] = [
     ),
     ("carry", "Limits of `carry`."),
     ("checkpoint", "How checkpoints are made."),
-    ("relay", "The relay of a user; of the user's own settings alone."),
+    (RELAY, "The relay, which serves all boxes of a user."),
 ];
 
 /// Every setting, those of a section together.
@@ -172,6 +186,12 @@ pub const KEYS: &[SettingKey] = &[
         kind: SettingKind::Duration,
         built_in: Some("10m"),
         description: "How long the relay goes on while no box of the user's runs, such as 10m. Default: 10m.",
+    },
+    SettingKey {
+        name: "relay.port",
+        kind: SettingKind::Port,
+        built_in: Some("7080"),
+        description: "Port of the boxes' web URLs; the next free one where it is taken. Default: 7080.",
     },
 ];
 

@@ -5,6 +5,7 @@
 //!                                ├─ supervisor: a daemon on this machine, without a container
 //!                                ├─ boxes: against the `docker` client on the same engine
 //!                                ├─ seeding: a large project, against `tar` through the same client
+//!                                ├─ relay: with it, and what it takes
 //!                                └─ checkpoints: taken and started from, against commit, export and run
 //! ```
 //!
@@ -15,6 +16,7 @@ mod checkpoints;
 mod daemon;
 mod measure;
 mod processes;
+mod relay;
 mod seeding;
 mod supervisor;
 
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let groups: [Group; 16] = [
+    let groups: [Group; 19] = [
         ("version", processes::version),
         ("validate", processes::validate),
         ("size", processes::size),
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
         ("checkpoint", checkpoints::taking),
         ("from", checkpoints::starting),
         ("pause", checkpoints::freezing),
+        ("relay status events", relay::fast),
+        ("relay boxes", relay::many),
+        ("relay web", relay::web),
     ];
     let mut out = std::io::stdout();
     let mut missed = 0;

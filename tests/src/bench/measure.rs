@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Aim {
     /// Our figure is at most this.
     AtMost(f64),
+    /// Our figure is at least this.
+    AtLeast(f64),
     /// Our figure over theirs is at most this.
     Ratio(f64),
     /// Our figure less theirs is at most this.
@@ -37,6 +39,14 @@ impl Row {
         }
     }
 
+    /// A figure on its own, in `unit`, of which more is better.
+    pub(crate) fn at_least(what: &str, unit: &'static str, ours: f64, least: f64) -> Self {
+        Self {
+            aim: Aim::AtLeast(least),
+            ..Self::alone(what, unit, ours, 0.0)
+        }
+    }
+
     /// A time against another's time, both in milliseconds.
     pub(crate) fn against(what: &str, ours: f64, theirs: f64, ratio: f64) -> Self {
         Self {
@@ -60,6 +70,7 @@ impl Row {
     pub(crate) fn reached(&self) -> bool {
         match (self.aim, self.theirs) {
             (Aim::AtMost(limit), _) => self.ours <= limit,
+            (Aim::AtLeast(limit), _) => self.ours >= limit,
             (Aim::Ratio(limit), Some(theirs)) => self.ours <= limit * theirs,
             (Aim::Beyond(more), Some(theirs)) => self.ours - theirs <= more,
             (Aim::Ratio(_) | Aim::Beyond(_), None) => false,
@@ -77,6 +88,7 @@ impl fmt::Display for Row {
             .unwrap_or_default();
         let aim = match self.aim {
             Aim::AtMost(limit) => format!("<= {limit} {}", self.unit),
+            Aim::AtLeast(limit) => format!(">= {limit} {}", self.unit),
             Aim::Ratio(limit) => format!("<= {limit} times"),
             Aim::Beyond(more) => format!("<= {more} {} more", self.unit),
         };

@@ -90,9 +90,11 @@ impl JsonSetting {
 fn typed(kind: SettingKind, text: &str) -> Value {
     let parsed = match kind {
         // A whole number of CPUs is one in JSON too, and a number that fits no double is text.
-        SettingKind::Boolean | SettingKind::Cpus | SettingKind::Pids | SettingKind::Depth => {
-            serde_json::from_str(text).ok()
-        }
+        SettingKind::Boolean
+        | SettingKind::Cpus
+        | SettingKind::Pids
+        | SettingKind::Depth
+        | SettingKind::Port => serde_json::from_str(text).ok(),
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))

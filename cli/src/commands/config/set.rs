@@ -33,6 +33,14 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let (key, entry) = find(&arguments.key)?;
     let change = Change::set(key, entry.clone(), &arguments.value)?;
+    if key.is_of_user() && arguments.whose.project(context)?.is_some() {
+        return Err(
+            Failure::usage(format!("{} is one setting for all projects", key.name)).hint(format!(
+                "agentbox config set --global {} {}",
+                key.name, arguments.value
+            )),
+        );
+    }
     let (changed, file) = arguments.whose.change(&change, context)?;
     let name = full_name(key, entry.as_deref());
     let place = described(&file, context.home.as_deref());

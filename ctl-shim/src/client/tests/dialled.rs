@@ -75,6 +75,7 @@ fn no_more_than_a_window_is_sent_and_none_is_lost_by_giving_up_a_write() {
             for _ in 0..=WINDOW {
                 dialled.write_all(&[2; MAX_PIECE]).await.unwrap();
             }
+            dialled
         });
         for _ in 0..WINDOW {
             assert_eq!(peer.expect(FrameKind::Data, 0).await, [2; MAX_PIECE]);
@@ -82,7 +83,8 @@ fn no_more_than_a_window_is_sent_and_none_is_lost_by_giving_up_a_write() {
         assert!(waits(peer.next()).await);
         peer.send(FrameKind::Ack, 0, &1_u32.to_be_bytes()).await;
         peer.expect(FrameKind::Data, 0).await;
-        sending.await.unwrap();
+        drop(sending.await.unwrap());
+        peer.expect(FrameKind::Cancel, 0).await;
     });
 }
 

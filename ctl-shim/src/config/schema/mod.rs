@@ -53,7 +53,14 @@ pub fn document() -> Value {
         describe(&mut all, key.name, key.description);
     }
     let mut properties = all["properties"].take();
-    for (section, description) in settings::SECTIONS {
+    for key in settings::KEYS.iter().filter(|key| key.is_of_user()) {
+        if let Some(properties) = properties.as_object_mut() {
+            properties.remove(key.name);
+        }
+    }
+    // Those of the user alone are not for a repository.
+    let sections = settings::SECTIONS.into_iter();
+    for (section, description) in sections.filter(|(name, _)| *name != settings::RELAY) {
         let inside: Map<_, _> = settings::section(section)
             .map(|(name, key)| (name.to_owned(), properties[key.name].clone()))
             .collect();

@@ -149,7 +149,7 @@ error: config.yaml:1:15: box.memory in the file: the least is 6m
 error: config.yaml:2:1: unknown key "boxes" in the file
   2 | boxes: 1
     | ^^^^^
-  hint: the keys here are box, carry, checkpoint
+  hint: the keys here are box, carry, checkpoint, relay
 "#);
     let mistakes = load_settings(b"box:\n  image: \xff").unwrap_err();
     assert_eq!((mistakes[0].line, mistakes[0].column), (2, 10));
@@ -217,4 +217,24 @@ fn the_reference_has_them_all() {
         .next()
         .unwrap();
     assert_eq!(load_settings(example.as_bytes()).unwrap().len(), 4);
+}
+
+/// There is one relay for all projects, so no repository has a say in it.
+#[test]
+fn the_relay_is_no_matter_of_a_repository() {
+    insta::assert_snapshot!(errors("defaults:\n  relay:\n    port: 7081\n  relay.port: 7082\n"), @r#"
+error: agentbox.yaml:2:3: "relay" is for a user's own settings, not for defaults
+  2 |   relay:
+    |   ^^^^^
+  hint: agentbox config set --global relay.port PORT
+error: agentbox.yaml:4:3: "relay.port" is for a user's own settings, not for defaults
+  4 |   relay.port: 7082
+    |   ^^^^^^^^^^
+  hint: agentbox config set --global relay.port PORT
+"#);
+    let entries = load_settings(b"relay: {port: 7081}").unwrap();
+    assert_eq!(
+        (entries[0].key.name, entries[0].text.as_str()),
+        ("relay.port", "7081")
+    );
 }

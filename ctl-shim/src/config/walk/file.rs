@@ -40,7 +40,7 @@ impl<'d, 's> Walker<'d, 's> {
                 "ide" => {
                     self.any_mapping(&field);
                 }
-                "defaults" => config.defaults = self.settings(pair.value, &pair.key),
+                "defaults" => config.defaults = self.settings(pair.value, &pair.key, false),
                 key if key.starts_with("x-") => {}
                 _ => self.unknown_key(pair, keys::FILE, &owner),
             }

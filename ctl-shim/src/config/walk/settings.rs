@@ -23,7 +23,7 @@ pub(in crate::config) fn walk_settings(
     let options = LoadOptions::default();
     let mut walker = Walker::new(document, &options);
     let entries = match document.root().filter(|root| !root.is_null()) {
-        Some(root) => walker.settings(root, &"the file"),
+        Some(root) => walker.settings(root, &"the file", true),
         None => Vec::new(),
     };
     problems.append(&mut walker.problems);
@@ -31,11 +31,26 @@ pub(in crate::config) fn walk_settings(
 }
 
 impl<'d, 's> Walker<'d, 's> {
-    /// A mapping of sections; `box.memory` in one word is taken, too.
-    pub(super) fn settings(&mut self, node: &'d Node<'s>, owner: &dyn fmt::Display) -> Vec<Entry> {
+    /// A mapping of sections; `box.memory` in one word is taken, too. `is_file` is for a settings file.
+    pub(super) fn settings(
+        &mut self,
+        node: &'d Node<'s>,
+        owner: &dyn fmt::Display,
+        is_file: bool,
+    ) -> Vec<Entry> {
         let mut entries = Vec::new();
         for pair in self.pairs(node, owner).unwrap_or_default() {
-            if settings::SECTIONS.iter().any(|(name, _)| *name == pair.key) {
+            let section = pair.key.split('.').next();
+            if section == Some(settings::RELAY) && !is_file {
+                self.problem_with_hint(
+                    pair.key_place,
+                    format!(
+                        "{} is for a user's own settings, not for {owner}",
+                        Quoted(pair.key)
+                    ),
+                    "agentbox config set --global relay.port PORT",
+                );
+            } else if settings::SECTIONS.iter().any(|(name, _)| *name == pair.key) {
                 // As for the file's own sections: everything in it may be commented out.
                 if !pair.value.is_null() {
                     self.settings_section(&pair, owner, &mut entries);
@@ -43,7 +58,8 @@ impl<'d, 's> Walker<'d, 's> {
             } else if let Some(key) = settings::key(pair.key) {
                 self.setting(key, &pair, owner, &mut entries);
             } else {
-                let mut names = settings::KEYS.iter().filter_map(|key| key.name.split_once('.'));
+                let known = settings::KEYS.iter().filter(|key| is_file || !key.is_of_user());
+                let mut names = known.clone().filter_map(|key| key.name.split_once('.'));
                 match names.find(|(_, name)| *name == pair.key) {
                     Some((section, name)) => self.problem_with_hint(
                         pair.key_place,
@@ -52,9 +68,13 @@ impl<'d, 's> Walker<'d, 's> {
                     ),
                     None => {
                         let names = if pair.key.contains('.') {
-                            settings::KEYS.iter().map(|key| key.name).collect()
+                            known.map(|key| key.name).collect()
                         } else {
-                            settings::SECTIONS.iter().map(|(name, _)| *name).collect()
+                            settings::SECTIONS
+                                .iter()
+                                .map(|(name, _)| *name)
+                                .filter(|name| is_file || *name != settings::RELAY)
+                                .collect()
                         };
                         self.unknown_name(&pair, names, owner);
                     }
@@ -102,11 +122,11 @@ impl<'d, 's> Walker<'d, 's> {
         let text = match key.kind {
             SettingKind::Boolean => self.boolean(field).map(|value| value.to_string()),
             SettingKind::Cpus => self.number(field, limit::CPUS).map(|value| value.to_string()),
-            SettingKind::Pids | SettingKind::Depth => {
-                let numbers = if key.kind == SettingKind::Pids {
-                    limit::PIDS
-                } else {
-                    limit::DEPTH
+            SettingKind::Pids | SettingKind::Depth | SettingKind::Port => {
+                let numbers = match key.kind {
+                    SettingKind::Pids => limit::PIDS,
+                    SettingKind::Depth => limit::DEPTH,
+                    _ => limit::PORT,
                 };
                 self.whole_number(field, numbers).map(|value| value.to_string())
             }

@@ -1,0 +1,81 @@
+//! The boxes of this relay, for the web proxy.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::link::Link;
+use super::server::Shared;
+use crate::boxes::{BoxInfo, BoxState};
+use crate::web::{Boxes, Connection, WebBox};
+
+/// What the proxy sees.
+pub(super) struct Site(pub(super) Arc<Shared>);
+
+impl Site {
+    /// The boxes that have links, of all engines.
+    fn linked(&self) -> Vec<(Arc<Engine>, Arc<Link>, BoxInfo)> {
+        let mut found = Vec::new();
+        for engine in self.0.watched() {
+            for info in engine.known().iter() {
+                if let Some(link) = engine.link(&info.id) {
+                    found.push((Arc::clone(&engine), link, info.clone()));
+                }
+            }
+        }
+        found
+    }
+
+    /// Names are unique on an engine; of two engines' boxes of one name, one that runs is meant.
+    fn named(&self, name: &str) -> Option<(Arc<Engine>, Arc<Link>, BoxInfo)> {
+        let mut named = self.linked();
+        named.retain(|(.., info)| info.name == name);
+        let running = named
+            .iter()
+            .position(|(.., info)| info.state == BoxState::Running);
+        (!named.is_empty()).then(|| named.swap_remove(running.unwrap_or_default()))
+    }
+}
+
+impl Boxes for Site {
+    fn find(&self, name: &str) -> Option<WebBox> {
+        self.named(name)
+            .map(|(engine, link, info)| describe(&engine, &link, info))
+    }
+
+    fn all(&self) -> Vec<WebBox> {
+        let all = self.linked().into_iter();
+        all.map(|(engine, link, info)| describe(&engine, &link, info))
+            .collect()
+    }
+
+    async fn dial(&self, name: &str, port: u16) -> io::Result<Connection> {
+        let none = |what: &str| io::Error::new(io::ErrorKind::NotConnected, what.to_owned());
+        let (_, link, _) = self.named(name).ok_or_else(|| none("there is no such box"))?;
+        let channel = link
+            .channel()
+            .ok_or_else(|| none("there is no channel to the box"))?;
+        let dialled = channel.client.dial(port).await;
+        let dialled = dialled.map_err(|failure| io::Error::other(failure.message))?;
+        Ok(Box::new(dialled))
+    }
+}
+
+fn describe(engine: &Engine, link: &Link, info: BoxInfo) -> WebBox {
+    let published = info
+        .port
+        .as_ref()
+        .filter(|_| engine.is_local())
+        .map(|(address, port)| {
+            let address: IpAddr = address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            SocketAddr::new(address, *port)
+        });
+    WebBox {
+        name: info.name,
+        state: info.state,
+        project: info.project,
+        units: link.units(),
+        published,
+    }
+}

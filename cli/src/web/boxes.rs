@@ -1,0 +1,47 @@
+//! What the proxy asks of whoever knows the boxes.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use agentbox_ctl::report::UnitsReport;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A box as the proxy needs it.
+#[derive(Debug, Clone)]
+pub struct WebBox {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: crate::boxes::BoxState,
+    /// Project directory on the host that made it; empty where there is none.
+    pub project: String,
+    /// Units as last reported; `None` where nobody could be asked.
+    pub units: Option<Arc<UnitsReport>>,
+    /// Where the box's port 80 is published on this machine; `None` on a remote engine.
+    pub published: Option<SocketAddr>,
+}
+
+/// The boxes there are, as they are now. Each request asks anew, so answers come from memory.
+pub trait Boxes: Send + Sync + 'static {
+    /// The box of exactly this name.
+    fn find(&self, name: &str) -> Option<WebBox>;
+
+    /// All boxes, in the order in which they are shown.
+    fn all(&self) -> Vec<WebBox>;
+
+    /// A connection to `port` on the box's loopback, over the channel.
+    ///
+    /// # Errors
+    /// No such box, no channel to it, or nobody who listens there.
+    fn dial(&self, name: &str, port: u16) -> impl Future<Output = io::Result<Connection>> + Send;
+}
+
+/// A connection into a box. Shutting it down ends one direction only.
+pub type Connection = Box<dyn Duplex>;
+
+/// What can be read and written.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}

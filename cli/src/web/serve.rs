@@ -1,0 +1,206 @@
+//! Accepting connections, and what becomes of each request.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use super::body::Answer;
+use super::boxes::Boxes;
+use super::forward::{self, Slot};
+use super::host::Site;
+use super::page::{Index, Notice, takes_html};
+use super::pool::{self, Pool};
+use super::target::{self, Target};
+use super::{origin, route};
+
+/// Connections at once; each may need a second one to its service, and 1024 open files is what many systems grant.
+const MOST: usize = 400;
+/// Requests at once on one connection of HTTP/2.
+const MOST_STREAMS: u32 = 100;
+/// How long a client may take until a request's headers are there, and stay idle.
+const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait after a system that could not.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What all connections share.
+struct Shared<B> {
+    boxes: Arc<B>,
+    pool: Arc<Pool>,
+    slots: Arc<Semaphore>,
+}
+
+/// Serves connections for ever. Dropping the future ends all of them.
+pub async fn serve(listeners: Vec<TcpListener>, boxes: Arc<impl Boxes>) {
+    serve_at_most(listeners, boxes, MOST).await;
+}
+
+/// As [`serve`], with at most so many connections at once.
+pub(super) async fn serve_at_most(listeners: Vec<TcpListener>, boxes: Arc<impl Boxes>, most: usize) {
+    let shared = Arc::new(Shared {
+        boxes,
+        pool: Arc::default(),
+        slots: Arc::new(Semaphore::new(most)),
+    });
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        tasks.spawn(accept(listener, Arc::clone(&shared)));
+    }
+    let pool = Arc::clone(&shared.pool);
+    tasks.spawn(async move { pool.sweep().await });
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn accept<B: Boxes>(listener: TcpListener, shared: Arc<Shared<B>>) {
+    let mut connections = JoinSet::new();
+    // Where there are as many as may be, further ones wait in the kernel.
+    while let Ok(slot) = Arc::clone(&shared.slots).acquire_owned().await {
+        let (stream, client) = loop {
+            match listener.accept().await {
+                Ok(accepted) => break accepted,
+                // Out of descriptors, most likely: let those in use come back.
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        connections.spawn(connection(stream, client, Arc::clone(&shared), slot));
+    }
+}
+
+/// One client's connection, to its end.
+async fn connection<B: Boxes>(
+    stream: TcpStream,
+    client: SocketAddr,
+    shared: Arc<Shared<B>>,
+    _slot: OwnedSemaphorePermit,
+) {
+    // Only a matter of speed.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let has_asked = AtomicBool::new(false);
+    let tunnel = Arc::new(Slot::default());
+    let service = service_fn(|request| {
+        has_asked.store(true, Ordering::Relaxed);
+        let (shared, tunnel) = (Arc::clone(&shared), Arc::clone(&tunnel));
+        async move {
+            let is_html = takes_html(request.headers());
+            let method = request.method().clone();
+            let response = respond(&shared, local.port(), client, request, &tunnel).await;
+            Ok::<_, Infallible>(response.unwrap_or_else(|notice| notice.respond(is_html, &method)))
+        }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .preserve_header_case(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .initial_stream_window_size(pool::STREAM_WINDOW)
+        .initial_connection_window_size(pool::CONNECTION_WINDOW);
+    {
+        let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        // The library's own time limit begins when it knows the protocol.
+        let patience = tokio::time::sleep(HEADER_PATIENCE);
+        tokio::select! {
+            _ = &mut served => {}
+            () = patience => {
+                if !has_asked.load(Ordering::Relaxed) {
+                    return;
+                }
+                let _ = served.await;
+            }
+        }
+    }
+    if let Some(tunnel) = tunnel.take() {
+        tunnel.await;
+    }
+}
+
+/// Answers one request.
+async fn respond<B: Boxes>(
+    shared: &Shared<B>,
+    port: u16,
+    client: SocketAddr,
+    request: Request<Incoming>,
+    slot: &Slot,
+) -> Result<Response<Answer>, Notice> {
+    let target = target::read(&request)?;
+    let boxes = &*shared.boxes;
+    let is_foreign_port = |port: u16| {
+        let all = boxes.all();
+        let mut others = all
+            .iter()
+            .filter(|web_box| target.authority.site != Site::Box(web_box.name.clone()));
+        others.any(|other| other.published.is_some_and(|address| address.port() == port))
+    };
+    if !origin::may_ask(
+        request.method(),
+        request.headers(),
+        &target.authority,
+        port,
+        is_foreign_port,
+    ) {
+        return Err(Notice::new(
+            StatusCode::FORBIDDEN,
+            "pages of other boxes and sites cannot reach this one",
+        )
+        .hint("open its URL in a tab of its own"));
+    }
+    match &target.authority.site {
+        Site::Index => index(boxes, &target, &request),
+        Site::Box(name) => {
+            let Some(web_box) = boxes.find(name) else {
+                return Err(no_such_box(&format!("there is no box `{name}`")));
+            };
+            let route = route::find(&web_box)?;
+            forward::forward(boxes, &shared.pool, &route, &target, client.ip(), request, slot).await
+        }
+        Site::App { app, name } => Err(no_such_box(&format!("there is no `{app}` in box `{name}`"))),
+        Site::Unknown | Site::Foreign => Err(no_such_box("there is no box of this name")),
+    }
+}
+
+fn index(
+    boxes: &impl Boxes,
+    target: &Target,
+    request: &Request<Incoming>,
+) -> Result<Response<Answer>, Notice> {
+    if request.uri().path() != "/" {
+        return Err(
+            Notice::new(StatusCode::NOT_FOUND, "there is no such page").hint("the list of boxes is at /")
+        );
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Err(Notice::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "there is nothing to send here",
+        ));
+    }
+    let index = Index {
+        boxes: boxes.all(),
+        port: target.authority.port,
+    };
+    Ok(index.respond(takes_html(request.headers())))
+}
+
+/// Says nothing of the boxes that there are.
+fn no_such_box(title: &str) -> Notice {
+    Notice::new(StatusCode::NOT_FOUND, title).hint("agentbox list -g")
+}
