@@ -59,12 +59,13 @@ def main():
         if kind != 1:
             continue
         request = json.loads(payload)
-        if request == "hello":
+        method = request["method"]
+        if method == "hello":
             send(id, {"done": {"Ok": {"hello": {"protocol": 1, "version": "0", "started_at": "2026-01-31T12:00:00.000Z"}}}})
-        elif request == "status":
+        elif method == "status":
             send(id, {"done": {"Ok": {"status": {"services": [], "tasks": [], "errors": ["x" * 100000]}}}})
-        elif "events" in request and request["events"]["follow"]:
-            threading.Thread(target=flood, args=(id, request["events"]["after"]), daemon=True).start()
+        elif method == "events" and request["follow"]:
+            threading.Thread(target=flood, args=(id, request["after"]), daemon=True).start()
         else:
             send(id, {"done": {"Ok": "nothing"}})
 if sys.argv[1:] == ["connect"]:
