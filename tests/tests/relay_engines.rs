@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use agentbox_tests::engine::docker;
-use agentbox_tests::events::{all_once, box_states, broken_chain, numbered, of};
+use agentbox_tests::events::{all_once, box_states, broken_chain, numbered, numbers, of, parse};
 use agentbox_tests::forwarder::Forwarder;
 use agentbox_tests::own_engine::OwnEngine;
 use agentbox_tests::ssh_server::SshServer;
-use agentbox_tests::{Project, TestBox, images, wait_for};
+use agentbox_tests::{Output, Project, TestBox, images, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -257,4 +257,45 @@ fn an_engine_over_ssh_is_like_one_here() {
         0 => Ok(()),
         left => Err(format!("{left} are left")),
     });
+}
+
+#[test]
+fn boxes_of_one_name_on_two_engines_are_two() {
+    let image = images::busybox();
+    let own = OwnEngine::start(600);
+    own.load(&image);
+    let project = Project::new(YAML).with_relay();
+    let here = project.create_from(&image, &["--wait"]);
+    let url = own.url();
+    let there = |words: &[&str]| project.run(&[&["--engine", &url], words].concat());
+    let create = ["create", "-y", "-n", here.name(), "--image", &image, "--wait"];
+    there(&create).ok();
+    wait_for("a channel to each", LIMIT, || {
+        let health = project.run(&["relay", "status", "--json"]);
+        let engines = health.json()["engines"].as_array().cloned().unwrap_or_default();
+        let each = engines.iter().all(|engine| engine["channels"] == 1);
+        if engines.len() == 2 && each {
+            Ok(())
+        } else {
+            Err(health.stdout)
+        }
+    });
+    for _ in 0..3 {
+        crash(&here, |script| drop(here.docker_exec(script).ok()));
+    }
+    stored_is_the_box_s_own(&here);
+    let told = |more: &[&str]| {
+        let words = [&["events", here.name(), "--json", "-v"], more].concat();
+        let output = there(&words).ok();
+        assert!(!output.stderr.contains("without the relay"), "{output}");
+        numbered(&parse(&output.stdout))
+    };
+    let (stored, recorded) = (told(&[]), told(&["--no-relay"]));
+    assert_eq!(stored, recorded);
+    let of_here = wait_for("events", LIMIT, || of(&here, &["--no-relay"]));
+    assert_ne!(numbers(&recorded), numbers(&of_here));
+    let state = |output: &Output| output.json()["box"]["state"].clone();
+    there(&["stop", here.name()]).ok();
+    assert_eq!(state(&there(&["status", "--json", here.name()])), "stopped");
+    assert_eq!(state(&here.run("status", &["--json"])), "running");
 }

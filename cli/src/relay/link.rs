@@ -49,6 +49,8 @@ const HOLD: Duration = Duration::from_secs(3);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How long a box may take to tell all that it has recorded.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an engine may take to start the other end of a channel, and that to say who it is.
+const OPENING_PATIENCE: Duration = Duration::from_secs(20);
 /// How often the other end of a channel is asked whether it is there, and how long it may take: a busy machine is no broken network.
 const ALIVE: Duration = Duration::from_secs(15);
 const ALIVE_PATIENCE: Duration = Duration::from_secs(15);
@@ -255,7 +257,10 @@ impl Link {
         };
         let channel = {
             let _starting = self.unheld().await;
-            Arc::new(Channel::open(&self.docker, &container, &name).await?)
+            let opening = Channel::open(&self.docker, &container, &name);
+            // The request may have gone out over a connection that leads nowhere any more; the next one does not.
+            let late = |_| Failure::failed("the engine does not start its other end");
+            Arc::new(timeout(OPENING_PATIENCE, opening).await.map_err(late)??)
         };
         self.channel.send_replace(Some(Arc::clone(&channel)));
         self.say("channel open");
