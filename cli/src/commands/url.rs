@@ -1,6 +1,6 @@
 //! `agentbox url`.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::report::{ServiceState, ServiceStatus, UnitsReport, one_line, service_reason};
@@ -10,6 +10,13 @@ use super::on_runtime;
 use crate::Exit;
 use crate::context::Context;
 use crate::target::Target;
+
+/// What opens a URL.
+const OPENER: &str = if cfg!(target_os = "macos") {
+    "open"
+} else {
+    "xdg-open"
+};
 
 /// Arguments of `url`.
 #[derive(Debug, clap::Args)]
@@ -38,24 +45,32 @@ struct Document<'a> {
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
-        target.require_running()?;
-        let name = &target.info.name;
-        let channel = target.channel().await?;
-        let units = channel.units().await?;
-        check(name, &units)?;
-        let url = target.info.url.as_deref().ok_or_else(|| {
-            Failure::failed(format!("box `{name}` has no published port"))
-                .hint(format!("agentbox restart {name}"))
-        })?;
+        let url = of(&target).await?;
         if context.json {
-            context.ui.json(&Document { url })?;
+            context.ui.json(&Document { url: &url })?;
         } else {
-            context.ui.line(url)?;
+            context.ui.line(&url)?;
         }
         if arguments.open {
-            open(url)?;
+            open(&url)?;
         }
         Ok(Exit::SUCCESS)
+    })
+}
+
+/// The web URL of a box.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn of(target: &Target) -> Result<String, Failure> {
+    target.require_running()?;
+    let name = &target.info.name;
+    let channel = target.channel().await?;
+    let units = channel.units().await?;
+    check(name, &units)?;
+    target.info.url.clone().ok_or_else(|| {
+        Failure::failed(format!("box `{name}` has no published port"))
+            .hint(format!("agentbox restart {name}"))
     })
 }
 
@@ -104,23 +119,31 @@ fn describe(service: &ServiceStatus) -> String {
     }
 }
 
-/// Hands the URL to the desktop. It consists of digits and dots of ours; nothing of it comes from a box.
+/// What hands a URL to the desktop. Ours consist of digits and dots; nothing of them comes from a box.
+pub(crate) fn opener(url: &str) -> Command {
+    let mut command = Command::new(OPENER);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
 fn open(url: &str) -> Result<(), Failure> {
-    let opener = if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
-    let status = Command::new(opener)
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|error| Failure::failed(format!("cannot run {opener}")).because(&error))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::failed(format!("{opener} could not open {url}")).cause(status.to_string()))
+    let status = opener(url).status().map_err(|error| cannot_run(&error))?;
+    opened(url, status)
+}
+
+/// What an opener that is not there means.
+pub(crate) fn cannot_run(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("cannot run {OPENER}")).because(error)
+}
+
+/// What became of an opener.
+///
+/// # Errors
+/// One that failed.
+pub(crate) fn opened(url: &str, status: ExitStatus) -> Result<(), Failure> {
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::failed(format!("{OPENER} could not open {url}")).cause(status.to_string())),
     }
 }
 

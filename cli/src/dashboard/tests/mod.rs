@@ -1,0 +1,1 @@
+//! What the dashboard does and shows, without a terminal and without boxes.
