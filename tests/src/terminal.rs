@@ -162,6 +162,11 @@ impl Terminal {
         let _ = kill(self.pid(), signal);
     }
 
+    /// Process id of the program.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }

@@ -68,7 +68,7 @@ pub fn layout(size: Size, pane: Pane, (boxes, units): (usize, usize), notice: us
     let wanted = rows.saturating_add(HEAD + FRAME);
     // The lower pane has at least half; lists that are longer scroll.
     let top = wanted.clamp(5, (middle / 2).max(5));
-    let side = (width * 3 / 10).clamp(24, 48);
+    let side = (width / 3).clamp(24, 48);
     layout.boxes = Some(Rect::new(0, body.y, side, top));
     layout.units = Some(Rect::new(side, body.y, width - side, top));
     layout.lower = Some(Rect::new(0, body.y + top, width, middle - top));

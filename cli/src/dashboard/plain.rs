@@ -110,7 +110,9 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
         }
         line.push_str(&word);
     }
-    lines.push(line);
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
     lines
 }
 

@@ -10,6 +10,7 @@ use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
+use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 
 use crate::terminal::{RawMode, stop_self};
@@ -90,7 +91,10 @@ impl Screen {
     pub fn resume(&mut self) -> Result<(), Failure> {
         self.raw.resume()?;
         self.show()?;
-        self.terminal.clear().map_err(|error| cannot(&error))
+        // As for another size: all is written anew. To clear it would ask the terminal where its cursor is, on our stdin.
+        let size = self.terminal.size().map_err(|error| cannot(&error))?;
+        let area = Rect::new(0, 0, size.width, size.height);
+        self.terminal.resize(area).map_err(|error| cannot(&error))
     }
 
     fn show(&mut self) -> Result<(), Failure> {

@@ -134,6 +134,12 @@ impl BoxView {
         self.timeline_void = true;
     }
 
+    /// How many events are kept.
+    #[cfg(test)]
+    pub(crate) fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
     /// Takes details; whether they are others than before.
     pub(super) fn detail(&mut self, details: Details) -> bool {
         let is_new = self.details != details;

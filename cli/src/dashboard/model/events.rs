@@ -145,10 +145,4 @@ impl Model {
         });
         self.changed = true;
     }
-
-    /// The present, for tests.
-    #[cfg(test)]
-    pub(crate) fn at(&mut self, now: Timestamp) {
-        self.now = now;
-    }
 }

@@ -7,11 +7,11 @@ use ratatui::text::{Line, Span};
 use super::{Place, first_row};
 use crate::boxes::BoxState;
 use crate::dashboard::model::{BoxView, Model};
-use crate::dashboard::plain::{clean, clip, fit, width};
+use crate::dashboard::plain::{clean, clip, fit, width, wrap};
 
 /// Columns of the state and of the numbers after it, with the spaces before them.
 const STATE: usize = 9;
-const SUMMARY: usize = 8;
+const SUMMARY: usize = 5;
 
 pub(super) fn draw(frame: &mut Frame<'_>, place: &Place, model: &Model) {
     let area = place.inner();
@@ -35,9 +35,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, place: &Place, model: &Model) {
             true => "no boxes: agentbox create",
             false => "asking the engine …",
         };
-        lines.push(Line::styled(clip(text, columns), place.theme.dim()));
+        let wrapped = wrap(text, columns).into_iter();
+        lines.extend(wrapped.map(|line| Line::styled(line, place.theme.dim())));
     }
-    let title = Line::styled(format!(" boxes ({}) ", model.boxes.len()), place.title());
+    let title = place.title(format!("boxes ({})", model.boxes.len()));
     place.fill(frame, title, "", lines);
 }
 
@@ -48,7 +49,7 @@ fn row(view: &BoxView, selected: bool, columns: usize, place: &Place) -> Line<'s
     let (numbers, style) = match view.info.state {
         _ if view.trouble.is_some() => ("?".to_owned(), theme.bad()),
         BoxState::Running if !view.is_known() => ("…".to_owned(), theme.dim()),
-        _ if summary.failed > 0 => (format!("{} failed", summary.failed), theme.bad()),
+        _ if summary.failed > 0 => (format!("{} ✗", summary.failed), theme.bad()),
         BoxState::Running if summary.active == 0 => (String::new(), theme.dim()),
         BoxState::Running => {
             let style = match summary.well == summary.active {

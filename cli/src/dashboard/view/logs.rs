@@ -30,7 +30,7 @@ pub(super) fn about(model: &Model) -> String {
             format!(", {shown} of {all} lines with \"{}\"", clean(&logs.view.filter))
         }
     };
-    format!("{whose}, {how}{filter} ")
+    format!("{whose}, {how}{filter}")
 }
 
 pub(super) fn lines(model: &Model, columns: usize, height: usize, theme: Theme) -> Vec<Line<'static>> {

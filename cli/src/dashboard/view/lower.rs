@@ -1,7 +1,7 @@
 //! The lower pane: its tabs.
 
 use ratatui::Frame;
-use ratatui::text::{Line, Span};
+use ratatui::text::Span;
 
 use super::{Place, logs, needs, timeline};
 use crate::dashboard::model::{Model, Tab};
@@ -20,15 +20,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, place: &Place, model: &Model) {
             timeline::lines(model, columns, height, place.theme),
         ),
     };
-    let mut title = vec![Span::raw(" ")];
+    let mut title = Vec::new();
     for (index, tab) in Tab::ALL.into_iter().enumerate() {
         let style = match tab == model.tab {
             true => place.theme.selected(place.has_keys),
             false => place.theme.dim(),
         };
         title.push(Span::styled(format!(" {} {} ", index + 1, tab.word()), style));
-        title.push(Span::raw(" "));
     }
-    title.push(Span::raw(about));
-    place.fill(frame, Line::from(title), "", lines);
+    if !about.is_empty() {
+        title.push(Span::raw(format!(" {about}")));
+    }
+    place.fill(frame, title, "", lines);
 }

@@ -20,12 +20,15 @@ pub use self::theme::Theme;
 pub(super) use self::timeline::length as timeline_length;
 use super::layout::{Layout, inner};
 use super::model::{Mode, Model, Pane, Scope};
-use super::plain::{clean, clip, width};
+use super::plain::{clean, clip, shift, width};
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, model: &Model, theme: Theme) {
     let layout = model.layout();
-    header(frame, layout.header, model, theme);
+    // Without frames the title of the pane stands there.
+    if layout.framed {
+        header(frame, layout.header, model, theme);
+    }
     if let Some(area) = layout.boxes {
         boxes::draw(
             frame,
@@ -76,30 +79,63 @@ impl Place {
         inner(self.area, self.framed)
     }
 
-    /// Draws the frame with its titles, where there is one, and the lines in it.
-    fn fill(&self, frame: &mut Frame<'_>, title: Line<'_>, below: &str, lines: Vec<Line<'_>>) {
+    /// Draws the title, the frame where there is one, and the lines in it.
+    fn fill(&self, frame: &mut Frame<'_>, title: Vec<Span<'static>>, below: &str, lines: Vec<Line<'_>>) {
+        let columns = usize::from(self.area.width);
         if self.framed {
             let style = self.theme.frame(self.has_keys);
+            let room = columns.saturating_sub(4);
+            let title = sideways(spaced(title), 0, room);
             let mut block = Block::bordered().border_style(style).title(title);
             if !below.is_empty() {
-                let room = usize::from(self.area.width).saturating_sub(4);
-                block = block.title_bottom(Line::styled(
-                    format!(" {} ", clip(below, room)),
-                    self.theme.attention(),
-                ));
+                let below = format!(" {} ", clip(below, room.saturating_sub(2)));
+                block = block.title_bottom(Line::styled(below, self.theme.attention()));
             }
             frame.render_widget(block, self.area);
+        } else if let Some(row) = self.area.y.checked_sub(1) {
+            let header = Rect::new(self.area.x, row, self.area.width, 1);
+            frame.render_widget(sideways(title, 0, columns), header);
         }
         frame.render_widget(Paragraph::new(lines), self.inner());
     }
 
-    /// A title's style.
-    fn title(&self) -> Style {
-        match self.has_keys {
+    /// A title in the style that tells where keys go.
+    fn title(&self, text: String) -> Vec<Span<'static>> {
+        let style = match self.has_keys {
             true => self.theme.strong(),
             false => Style::new(),
-        }
+        };
+        vec![Span::styled(text, style)]
     }
+}
+
+/// A title in a frame has room around it.
+fn spaced(title: Vec<Span<'static>>) -> Vec<Span<'static>> {
+    let space = || Span::raw(" ");
+    std::iter::once(space())
+        .chain(title)
+        .chain(std::iter::once(space()))
+        .collect()
+}
+
+/// Spans in at most `columns` cells, without their first `offset` ones.
+fn sideways(
+    spans: impl IntoIterator<Item = Span<'static>>,
+    mut offset: usize,
+    mut columns: usize,
+) -> Line<'static> {
+    let mut shown = Vec::new();
+    for span in spans {
+        let cells = width(&span.content);
+        let text = match offset {
+            0 => clip(&span.content, columns),
+            _ => clip(&shift(&span.content, offset), columns),
+        };
+        offset = offset.saturating_sub(cells);
+        columns = columns.saturating_sub(width(&text));
+        shown.push(Span::styled(text, span.style));
+    }
+    Line::from(shown)
 }
 
 /// First row to show, so that the selected one is among those that there is room for, in the middle if possible.

@@ -2,9 +2,9 @@
 
 use ratatui::text::{Line, Span};
 
-use super::Theme;
+use super::{Theme, sideways};
 use crate::dashboard::model::{Mark, Model, tree};
-use crate::dashboard::plain::{clip, shift};
+use crate::dashboard::plain::clip;
 
 pub(super) fn lines(model: &Model, columns: usize, height: usize, theme: Theme) -> Vec<Line<'static>> {
     let Some(view) = model.selected() else {
@@ -38,33 +38,15 @@ pub(super) fn lines(model: &Model, columns: usize, height: usize, theme: Theme) 
             (false, None) => format!(" {}", line.note),
         };
         let spans = [
-            (line.prefix, theme.dim()),
-            (format!("{} ", glyph(line.mark)), mark),
-            (line.name, theme.strong()),
-            (state, mark),
-            (note, ratatui::style::Style::new()),
+            Span::styled(line.prefix, theme.dim()),
+            Span::styled(format!("{} ", glyph(line.mark)), mark),
+            Span::styled(line.name, theme.strong()),
+            Span::styled(state, mark),
+            Span::raw(note),
         ];
         lines.push(sideways(spans, model.offset.1, columns));
     }
     lines
-}
-
-/// Spans on one line without their first `offset` cells.
-pub(super) fn sideways(
-    spans: impl IntoIterator<Item = (String, ratatui::style::Style)>,
-    mut offset: usize,
-    mut columns: usize,
-) -> Line<'static> {
-    let mut shown = Vec::new();
-    for (text, style) in spans {
-        let width = crate::dashboard::plain::width(&text);
-        let text = if offset > 0 { shift(&text, offset) } else { text };
-        offset = offset.saturating_sub(width);
-        let text = clip(&text, columns);
-        columns -= crate::dashboard::plain::width(&text).min(columns);
-        shown.push(Span::styled(text, style));
-    }
-    Line::from(shown)
 }
 
 fn glyph(mark: Mark) -> char {

@@ -1,33 +1,30 @@
 //! How the box came up: what `agentbox timeline` prints.
 
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
-use super::needs::sideways;
-use super::{Theme, inner};
-use crate::dashboard::model::{Model, Tab};
-use crate::dashboard::plain::clip;
-use crate::timeline;
+use super::{Theme, inner, sideways};
+use crate::dashboard::model::{BoxView, Model};
+use crate::dashboard::plain::{clip, width};
+use crate::{timeline, ui};
 
-/// A piece of text and how it is drawn.
-type Piece = (String, Style);
+/// A line in parts that are drawn differently.
+type Pieces = Vec<Span<'static>>;
 
 pub(super) fn lines(model: &Model, columns: usize, height: usize, theme: Theme) -> Vec<Line<'static>> {
     let Some(view) = model.selected() else {
         return Vec::new();
     };
-    let Some(timeline) = view.timeline() else {
+    let Some(all) = all(view, columns, theme.style()) else {
         let text = match &view.trouble {
             Some(trouble) => trouble.as_str(),
             None => "reading the box's events …",
         };
         return vec![Line::styled(clip(text, columns), theme.dim())];
     };
-    let text = timeline::text(timeline, &view.info.name, columns, theme.style());
-    text.lines()
-        .skip(model.offset.0)
-        .take(height)
-        .map(|line| sideways(pieces(line), model.offset.1, columns))
+    let shown = all.into_iter().skip(model.offset.0).take(height);
+    shown
+        .map(|line| sideways(line, model.offset.1, columns))
         .collect()
 }
 
@@ -35,19 +32,46 @@ pub(super) fn lines(model: &Model, columns: usize, height: usize, theme: Theme) 
 pub(in crate::dashboard) fn length(model: &Model) -> usize {
     let layout = model.layout();
     let area = layout.lower.map(|area| inner(area, layout.framed));
-    let (Some(area), Some(view), Tab::Timeline) = (area, model.selected(), model.tab) else {
-        return 0;
-    };
-    view.timeline().map_or(0, |timeline| {
-        let columns = usize::from(area.width);
-        let text = timeline::text(timeline, &view.info.name, columns, crate::ui::Style::new(false));
-        text.lines().count()
-    })
+    let all = area
+        .zip(model.selected())
+        .and_then(|(area, view)| all(view, usize::from(area.width), ui::Style::new(false)));
+    all.map_or(0, |lines| lines.len())
+}
+
+/// All lines; those of the table as they are, longer ones of what stands around it in several.
+fn all(view: &BoxView, columns: usize, style: ui::Style) -> Option<Vec<Pieces>> {
+    let text = timeline::text(view.timeline()?, &view.info.name, columns, style);
+    let is_table = |line: &str| line.starts_with("  ") || line.starts_with("* ");
+    let lines = text.lines().flat_map(|line| match is_table(line) {
+        true => vec![pieces(line)],
+        false => wrapped(pieces(line), columns),
+    });
+    Some(lines.collect())
+}
+
+/// Cuts a line at spaces, so that its parts are no wider than `columns` where that can be.
+fn wrapped(line: Pieces, columns: usize) -> Vec<Pieces> {
+    let mut lines = vec![Pieces::new()];
+    let mut taken = 0;
+    for span in line {
+        for word in span.content.split_inclusive(' ') {
+            let cells = width(word.trim_end());
+            if taken > 0 && taken + cells > columns {
+                lines.push(Pieces::new());
+                taken = 0;
+            }
+            taken += width(word);
+            if let Some(last) = lines.last_mut() {
+                last.push(Span::styled(word.to_owned(), span.style));
+            }
+        }
+    }
+    lines
 }
 
 /// Takes a line apart at the colours that [`crate::ui::Style`] puts into it. There are no others: names of units have
 /// no escape sequences by then.
-fn pieces(line: &str) -> Vec<Piece> {
+fn pieces(line: &str) -> Pieces {
     let mut pieces = Vec::new();
     let mut style = Style::new();
     for (index, part) in line.split("\u{1b}[").enumerate() {
@@ -59,7 +83,7 @@ fn pieces(line: &str) -> Vec<Piece> {
             text = rest;
         }
         if !text.is_empty() {
-            pieces.push((text.to_owned(), style));
+            pieces.push(Span::styled(text.to_owned(), style));
         }
     }
     pieces
@@ -94,9 +118,9 @@ mod tests {
             " end".to_owned(),
         ];
         let pieces = pieces(&line.concat());
-        let texts: Vec<&str> = pieces.iter().map(|(text, _)| text.as_str()).collect();
+        let texts: Vec<&str> = pieces.iter().map(|piece| &*piece.content).collect();
         assert_eq!(texts, ["plain ", "a", "b", "c", "d", "e", " end"]);
-        let plain = |index: usize| pieces[index].1 == Style::new();
+        let plain = |index: usize| pieces[index].style == Style::new();
         assert!(
             plain(0) && plain(6) && (1..6).all(|index| !plain(index)),
             "{pieces:?}"

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::{Place, first_row};
 use crate::boxes::BoxState;
 use crate::dashboard::model::{BoxView, Model, UnitRow};
-use crate::dashboard::plain::{clean, clip, fit, width};
+use crate::dashboard::plain::{clean, clip, fit, width, wrap};
 
 /// Longest name that is shown whole.
 const NAME: usize = 24;
@@ -20,7 +20,7 @@ const ABSENT: &str = "-";
 
 pub(super) fn draw(frame: &mut Frame<'_>, place: &Place, model: &Model) {
     let Some(view) = model.selected() else {
-        place.fill(frame, Line::styled(" units ", place.title()), "", Vec::new());
+        place.fill(frame, place.title("units".to_owned()), "", Vec::new());
         return;
     };
     let area = place.inner();
@@ -29,7 +29,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, place: &Place, model: &Model) {
     let mut lines = Vec::new();
     let mut cut = String::new();
     if view.rows().is_empty() {
-        lines.push(Line::styled(clip(&nothing(view), columns), place.theme.dim()));
+        let wrapped = wrap(&nothing(view), columns).into_iter();
+        lines.extend(wrapped.map(|line| Line::styled(line, place.theme.dim())));
     } else {
         lines.push(Line::styled(table.head(), place.theme.dim()));
         let room = height.saturating_sub(1);
@@ -52,21 +53,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, place: &Place, model: &Model) {
             lines.push(Line::styled(clip(&clean(error), columns), place.theme.bad()));
         }
     }
-    let about = about(view).map_or_else(String::new, |about| format!("({about}) "));
-    let room = usize::from(place.area.width).saturating_sub(4);
-    let title = clip(&format!(" units of {} {about}", clean(&view.info.name)), room);
-    place.fill(frame, Line::styled(title, place.title()), &cut, lines);
-}
-
-/// What there is to know about the whole table.
-fn about(view: &BoxView) -> Option<String> {
-    if let Some(trouble) = &view.trouble {
-        return Some(trouble.clone());
-    }
-    match view.info.state {
-        BoxState::Running => None,
-        state => Some(format!("{state}, units as last recorded")),
-    }
+    let about = match view.info.state {
+        BoxState::Running => String::new(),
+        state => format!(" ({state}, units as last recorded)"),
+    };
+    let title = place.title(format!("units of {}{about}", clean(&view.info.name)));
+    // That nobody can be asked is worth more than the rest of a note.
+    let below = view.trouble.as_ref().unwrap_or(&cut);
+    place.fill(frame, title, below, lines);
 }
 
 fn nothing(view: &BoxView) -> String {
