@@ -124,9 +124,7 @@ fn character(bytes: &[u8]) -> Option<(Option<Key>, usize)> {
         0xf0..=0xf7 => 4,
         _ => return Some((None, 1)),
     };
-    let Some(whole) = bytes.get(..wanted) else {
-        return None;
-    };
+    let whole = bytes.get(..wanted)?;
     match std::str::from_utf8(whole) {
         Ok(text) => Some((text.chars().next().map(Key::Char), wanted)),
         Err(_) => Some((None, 1)),

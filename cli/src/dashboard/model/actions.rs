@@ -216,6 +216,6 @@ impl Model {
             action,
         };
         self.jobs.push(job.clone());
-        vec![Effect::Act(job)]
+        vec![Effect::Act(Box::new(job))]
     }
 }

@@ -149,7 +149,7 @@ impl Model {
             Pane::Lower => match self.tab {
                 Tab::Logs => match step {
                     Step::By(lines) => self.logs.scroll(lines, page),
-                    Step::First => self.logs.to_first(page),
+                    Step::First => self.logs.scroll_to_first(page),
                     Step::Last => self.logs.view.bottom = None,
                 },
                 Tab::Needs | Tab::Timeline => self.scroll(step, page),

@@ -181,7 +181,7 @@ impl Logs {
         self.view.bottom = (next < last).then(|| wanted[next]);
     }
 
-    pub(super) fn to_first(&mut self, page: usize) {
+    pub(super) fn scroll_to_first(&mut self, page: usize) {
         self.scroll(-isize::try_from(self.lines.len()).unwrap_or(isize::MAX), page);
     }
 
@@ -311,7 +311,7 @@ mod tests {
         for number in 0..LINES {
             logs.push("web", format!("{number}\n").as_bytes());
         }
-        logs.to_first(3);
+        logs.scroll_to_first(3);
         assert_eq!(texts(&logs, 3), ["0", "1", "2"]);
         for _ in 0..10 {
             logs.push("web", b"x\n");

@@ -98,7 +98,7 @@ pub enum Effect {
     /// Give the terminal back for a while.
     Suspend,
     /// Do this and tell the outcome.
-    Act(Job),
+    Act(Box<Job>),
     /// Ask for everything about the selected box again.
     Refresh,
 }
