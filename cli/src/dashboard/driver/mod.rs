@@ -129,6 +129,7 @@ pub async fn run(context: &Context, begin: Begin) -> Result<Exit, Failure> {
                     // It may have another size by now.
                     let _ = model.update(Input::Resize(terminal::size()));
                 }
+                Effect::Redraw => screen.resume()?,
                 Effect::Act(job) => driver.act(*job),
                 Effect::Refresh => {
                     driver.watchers.refresh();

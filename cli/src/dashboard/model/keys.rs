@@ -63,7 +63,7 @@ impl Model {
                 // What nobody looked at may be old.
                 return vec![Effect::Refresh];
             }
-            Key::Control('l') => return vec![Effect::Refresh],
+            Key::Control('l') => return vec![Effect::Redraw, Effect::Refresh],
             Key::Tab => self.pane = self.next_pane(1),
             Key::BackTab => self.pane = self.next_pane(2),
             Key::Escape if !self.logs.view.filter.is_empty() => self.logs.view.filter.clear(),

@@ -97,6 +97,8 @@ pub enum Effect {
     Quit,
     /// Give the terminal back for a while.
     Suspend,
+    /// Draw everything anew: somebody else may have written on the screen.
+    Redraw,
     /// Do this and tell the outcome.
     Act(Box<Job>),
     /// Ask for everything about the selected box again.

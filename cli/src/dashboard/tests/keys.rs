@@ -150,6 +150,7 @@ fn panes_and_tabs() {
         assert_eq!(model.tab, tab);
     }
     assert_eq!(effects(&mut model, "\u{1a}"), [Effect::Suspend]);
+    assert_eq!(effects(&mut model, "\u{c}"), [Effect::Redraw, Effect::Refresh]);
 }
 
 #[test]
