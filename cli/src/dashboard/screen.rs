@@ -64,12 +64,20 @@ impl Screen {
     /// Draws a frame; only what differs from the last one is written.
     ///
     /// # Errors
-    /// A terminal that is gone.
+    /// A terminal that is gone, or was given back for a panic of a task.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Result<(), Failure> {
+        if !self.is_ours() {
+            return Err(Failure::failed("a part of the dashboard has come to a bad end"));
+        }
         self.terminal
             .draw(draw)
             .map(|_| ())
             .map_err(|error| cannot(&error))
+    }
+
+    /// Whether the terminal was not given back.
+    pub fn is_ours(&self) -> bool {
+        self.taken.load(Ordering::SeqCst)
     }
 
     /// Gives the terminal back, stops this process as the shell's job control would, and takes the terminal again once it

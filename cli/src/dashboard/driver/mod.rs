@@ -117,7 +117,11 @@ pub async fn run(context: &Context, begin: Begin) -> Result<Exit, Failure> {
                 pass_on(ended);
                 continue;
             }
-            _ = tick.tick() => model.update(Input::Tick(Timestamp::now())),
+            _ = tick.tick() => {
+                // That is found out as it is drawn.
+                stale |= !screen.is_ours();
+                model.update(Input::Tick(Timestamp::now()))
+            }
             input = inputs.recv() => take_some(&mut model, input, &mut inputs),
         };
         for effect in effects {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentbox_ctl::client::{Client, Part};
+use agentbox_ctl::client::{Client, Part, connection_lost};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::logs::reader::LogReader;
 use agentbox_ctl::protocol::message::{Item, LogRange, Request};
@@ -56,8 +56,10 @@ pub(super) fn follow(
                 Ok(End::TooFast) => {}
                 Ok(End::Over) | Err(Stop::Deaf) => return,
                 Err(Stop::Failed(failure)) => {
-                    // The box has more to say about a channel that ended; a note would only repeat it.
-                    let _ = teller.tell(LogNews::Note(failure.message)).await;
+                    // What became of the box is told by who watches it.
+                    if failure.message != connection_lost().message {
+                        let _ = teller.tell(LogNews::Note(failure.message)).await;
+                    }
                     return;
                 }
             }

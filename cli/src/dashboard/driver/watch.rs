@@ -13,6 +13,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Item, Request};
 use agentbox_ctl::report::UnitsReport;
 use agentbox_ctl::time::Timestamp;
+use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -145,6 +146,7 @@ impl Session {
     async fn live(&mut self) -> Result<(), Stop> {
         let channel = within(self.target.channel()).await?;
         let mut wish = self.wish.borrow_and_update().clone();
+        let mut output = Output::default();
         loop {
             let mut units = within(channel.units()).await?;
             self.tell(News::Units(units.clone())).await?;
@@ -159,7 +161,7 @@ impl Session {
                 follow: true,
             };
             let mut events = within(channel.call(&request)).await?;
-            let mut output = self.output(&channel, wish.as_ref());
+            output.follow(&channel, wish.as_ref(), &self.sender);
             // What happened before the events were asked for.
             let mut stale = true;
             let mut look_at = Instant::now();
@@ -181,7 +183,8 @@ impl Session {
                         let now = within(channel.units()).await?;
                         if wish.as_ref().is_some_and(|wish| wish.unit.is_none()) && !same_names(&now, &units) {
                             // Output of all units is that of those that were there as it was asked for.
-                            output = self.output(&channel, wish.as_ref());
+                            output = Output::default();
+                            output.follow(&channel, wish.as_ref(), &self.sender);
                         }
                         units = now;
                         self.tell(News::Units(units.clone())).await?;
@@ -196,9 +199,7 @@ impl Session {
                         changed.map_err(|_| Deaf)?;
                         let now = self.wish.borrow_and_update().clone();
                         let begins_anew = refreshes(&now) != refreshes(&wish);
-                        if subscription(&now) != subscription(&wish) {
-                            output = self.output(&channel, now.as_ref());
-                        }
+                        output.follow(&channel, now.as_ref(), &self.sender);
                         wish = now;
                         if begins_anew {
                             break;
@@ -206,7 +207,6 @@ impl Session {
                     }
                 }
             }
-            drop(output);
         }
     }
 
@@ -224,49 +224,81 @@ impl Session {
         Ok(self.tell(News::Details(details)).await?)
     }
 
-    fn output(&self, channel: &Channel, wish: Option<&Wish>) -> Option<output::Task> {
-        let wish = wish?;
-        let units = wish.unit.iter().cloned().collect();
-        let client = channel.client.clone();
-        Some(output::follow(
-            client,
-            units,
-            wish.subscription,
-            self.sender.clone(),
-        ))
-    }
-
     /// What lies on the disk of a box that does not run; again whenever something else of it is wanted.
     async fn at_rest(&mut self) -> Result<(), Stop> {
         let units = within(self.target.recorded()).await?;
         self.tell(News::Units(units.clone())).await?;
         self.pause = FIRST_PAUSE;
-        let mut known: Option<Wish> = None;
+        let mut known = None;
         let mut logs = None;
+        let mut wishes = self.wish.clone();
         loop {
-            let wish = self.wish.borrow_and_update().clone();
-            if let Some(wish) = &wish {
-                if refreshes(&known) != Some(wish.refreshes) {
-                    self.details().await?;
-                    let events = within(self.target.recorded_events()).await?;
-                    self.tell(News::Events(events)).await?;
-                }
-                if subscription(&known) != Some(wish.subscription) {
-                    let of = match &wish.unit {
-                        Some(unit) => vec![unit.clone()],
-                        None => units.names(),
-                    };
-                    output::recorded(&self.target, &mut logs, of, wish.subscription, &self.sender).await?;
-                }
+            let wish = wishes.borrow_and_update().clone();
+            let shown = match &wish {
+                Some(wish) => tokio::select! {
+                    shown = self.recorded(wish, &known, &units, &mut logs) => shown.map(|()| true)?,
+                    // Whoever wants something else does not wait for the rest.
+                    changed = wishes.changed() => changed.map(|()| false).map_err(|_| Deaf)?,
+                },
+                None => true,
+            };
+            if shown {
+                known = wish;
+                wishes.changed().await.map_err(|_| Deaf)?;
+            } else {
+                known = None;
             }
-            known = wish;
-            self.wish.changed().await.map_err(|_| Deaf)?;
         }
+    }
+
+    /// What a box that does not run has recorded, as far as it is not known.
+    async fn recorded(
+        &self,
+        wish: &Wish,
+        known: &Option<Wish>,
+        units: &UnitsReport,
+        logs: &mut Option<TempDir>,
+    ) -> Result<(), Stop> {
+        if refreshes(known) != Some(wish.refreshes) {
+            self.details().await?;
+            let events = within(self.target.recorded_events()).await?;
+            self.tell(News::Events(events)).await?;
+        }
+        if subscription(known) != Some(wish.subscription) {
+            let of = match &wish.unit {
+                Some(unit) => vec![unit.clone()],
+                None => units.names(),
+            };
+            output::recorded(&self.target, logs, of, wish.subscription, &self.sender).await?;
+        }
+        Ok(())
     }
 
     async fn tell(&self, news: News) -> Result<(), Deaf> {
         let input = Input::Box(self.id.clone(), news);
         self.sender.send(input).await.map_err(|_| Deaf)
+    }
+}
+
+/// The output that is followed, if any is.
+#[derive(Default)]
+struct Output {
+    subscription: Option<u64>,
+    task: Option<output::Task>,
+}
+
+impl Output {
+    /// Follows what is wanted, unless that is what is followed.
+    fn follow(&mut self, channel: &Channel, wish: Option<&Wish>, sender: &mpsc::Sender<Input>) {
+        let wanted = wish.map(|wish| wish.subscription);
+        if self.subscription == wanted {
+            return;
+        }
+        self.subscription = wanted;
+        self.task = wish.map(|wish| {
+            let units = wish.unit.iter().cloned().collect();
+            output::follow(channel.client.clone(), units, wish.subscription, sender.clone())
+        });
     }
 }
 

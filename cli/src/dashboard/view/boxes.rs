@@ -9,9 +9,12 @@ use crate::boxes::BoxState;
 use crate::dashboard::model::{BoxView, Model};
 use crate::dashboard::plain::{clean, clip, fit, width, wrap};
 
-/// Columns of the state and of the numbers after it, with the spaces before them.
+/// Columns of the state with the space before it, and of the numbers after it: fewer where there is little room.
 const STATE: usize = 9;
-const SUMMARY: usize = 5;
+const SUMMARY: usize = 7;
+const SHORT_SUMMARY: usize = 5;
+/// Columns from which on there is room.
+const ROOMY: usize = 30;
 
 pub(super) fn draw(frame: &mut Frame<'_>, place: &Place, model: &Model) {
     let area = place.inner();
@@ -60,8 +63,11 @@ fn row(view: &BoxView, selected: bool, columns: usize, place: &Place) -> Line<'s
         }
         _ => (String::new(), theme.dim()),
     };
-    let numbers = clip(&numbers, SUMMARY);
-    let name_room = columns.saturating_sub(marker.len() + STATE + 1 + SUMMARY).max(6);
+    let summary_room = if columns < ROOMY { SHORT_SUMMARY } else { SUMMARY };
+    let numbers = clip(&numbers, summary_room);
+    let name_room = columns
+        .saturating_sub(marker.len() + STATE + 1 + summary_room)
+        .max(6);
     let mut spans = vec![
         Span::raw(marker),
         Span::raw(fit(&clean(&view.info.name), name_room)),
