@@ -129,7 +129,7 @@ fn boxes_that_stop_pause_and_go_are_shown_as_that() {
     terminal.press("p");
     terminal.expect_on_screen("thawed");
     test_box.run("stop", &[]).ok();
-    terminal.expect_on_screen("stopped");
+    terminal.expect_on_screen("(stopped, units as last recorded)");
     shows(&terminal, &["web-says-hello"]);
     terminal.press("S");
     terminal.expect_on_screen("is running");

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Answer, Request};
 
-use super::super::model::{Action, BoxVerb, Job, UnitVerb};
+use super::super::model::{Action, BoxVerb, Input, Job, News, UnitVerb};
 use super::super::plain::clean;
 use crate::boxes::{self, BoxState};
 use crate::commands::{restart, url};
@@ -33,8 +33,19 @@ pub(super) fn quiet(context: &Context) -> Context {
     }
 }
 
-/// Does it, and says what came of it.
-pub(super) async fn act(context: &Context, docker: Docker, job: Job) -> Result<String, Failure> {
+/// What came of it.
+pub(super) struct Done {
+    /// In one line.
+    pub(super) text: String,
+    /// How the box, or its units, are after that, where that is known.
+    pub(super) news: Option<Input>,
+}
+
+/// Does it.
+///
+/// # Errors
+/// Those of the command that does the same.
+pub(super) async fn act(context: &Context, docker: Docker, job: Job) -> Result<Done, Failure> {
     // The box as it is now, not as it was drawn.
     let observation = boxes::observe(&docker).await?;
     let now = observation.boxes.into_iter().find(|info| info.id == job.info.id);
@@ -45,12 +56,22 @@ pub(super) async fn act(context: &Context, docker: Docker, job: Job) -> Result<S
     let target = Target { docker, info };
     match job.action {
         Action::Unit(verb, unit) => units(&target, verb, unit).await,
-        Action::Box(verb) => whole_box(context, &target, verb).await,
-        Action::Open => open(&target).await,
+        Action::Box(verb) => {
+            let text = whole_box(context, &target, verb).await?;
+            let observed = boxes::observe(&target.docker).await;
+            Ok(Done {
+                text,
+                news: observed.ok().map(|observation| Input::Boxes(observation.boxes)),
+            })
+        }
+        Action::Open => Ok(Done {
+            text: open(&target).await?,
+            news: None,
+        }),
     }
 }
 
-async fn units(target: &Target, verb: UnitVerb, unit: String) -> Result<String, Failure> {
+async fn units(target: &Target, verb: UnitVerb, unit: String) -> Result<Done, Failure> {
     target.require_running()?;
     let units = vec![unit];
     let request = match verb {
@@ -73,7 +94,11 @@ async fn units(target: &Target, verb: UnitVerb, unit: String) -> Result<String, 
                     clean(&outcome.state)
                 )
             });
-            Ok(told.collect::<Vec<_>>().join(", "))
+            let units = channel.units().await.ok().map(News::Units);
+            Ok(Done {
+                text: told.collect::<Vec<_>>().join(", "),
+                news: units.map(|units| Input::Box(target.info.id.clone(), units)),
+            })
         }
         _ => Err(Failure::failed(
             "the supervisor answered something else than was asked",

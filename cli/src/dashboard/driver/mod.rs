@@ -161,10 +161,17 @@ impl Driver {
         let (sender, observe_now) = (self.sender.clone(), Arc::clone(&self.observe_now));
         self.tasks.spawn(async move {
             let number = job.number;
-            let outcome = act::act(&context, docker, job).await;
-            observe_now.notify_one();
-            // Nobody is left to tell once the dashboard ends.
+            let (news, outcome) = match act::act(&context, docker, job).await {
+                Ok(done) => (done.news, Ok(done.text)),
+                Err(failure) => (None, Err(failure)),
+            };
+            // What is told is to be seen, too: the next key may be for what it made of the unit or box. Nobody is left to
+            // tell once the dashboard ends.
+            if let Some(news) = news {
+                let _ = sender.send(news).await;
+            }
             let _ = sender.send(Input::Outcome(number, outcome)).await;
+            observe_now.notify_one();
         });
     }
 }
