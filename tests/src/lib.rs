@@ -21,6 +21,7 @@ pub mod own_engine;
 pub mod process;
 pub mod project;
 pub mod repository;
+pub mod screen;
 pub mod sweep;
 pub mod terminal;
 pub mod test_box;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use agentbox_ctl::client::Part;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Item, Request};
-use agentbox_ctl::report::{Event, UnitsReport};
+use agentbox_ctl::report::{Event, ServiceState, UnitsReport};
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
@@ -248,6 +248,8 @@ impl Link {
                     {
                         take(part.map_err(|failure| channel.explain(failure))?, &mut events)?;
                     }
+                    // Before anybody is told: who waits for a service and then asks for it finds it.
+                    self.units.send_if_modified(|units| patch(units, &events));
                     self.store.add(&id, events).await?;
                     self.stale.notify_one();
                 }
@@ -300,4 +302,26 @@ fn take(part: Part, events: &mut Vec<Event>) -> Result<(), Failure> {
         Part::Done(_) => return Err(Failure::failed("the supervisor has no more events")),
     }
     Ok(())
+}
+
+/// Puts the states that events tell into a report.
+fn patch(units: &mut Option<Arc<UnitsReport>>, events: &[Event]) -> bool {
+    let Some(units) = units else { return false };
+    let units = Arc::make_mut(units);
+    let mut changed = false;
+    for event in events {
+        let service = units
+            .services
+            .iter_mut()
+            .find(|service| Some(&service.name) == event.unit.as_ref());
+        let state = event
+            .to
+            .as_deref()
+            .and_then(|word| ServiceState::ALL.into_iter().find(|state| state.as_str() == word));
+        if let (Some(service), Some(state)) = (service, state) {
+            service.state = state;
+            changed = true;
+        }
+    }
+    changed
 }
