@@ -25,6 +25,8 @@ pub struct Project {
     is_shared: bool,
     /// Whether commands may start a relay of this project's own.
     has_relay: bool,
+    /// Directory that is first in the `PATH`, where it is any.
+    programs: PathBuf,
 }
 
 /// An engine that nobody can reach.
@@ -102,7 +104,16 @@ impl Project {
             engine: NO_ENGINE.to_owned(),
             is_shared: false,
             has_relay: false,
+            programs: PathBuf::new(),
         }
+    }
+
+    /// The same project, whose commands reach the engine under test by another way, and look for programs in `programs` first.
+    #[must_use]
+    pub fn by_way_of(mut self, url: String, programs: &Path) -> Self {
+        self.engine = url;
+        self.programs = programs.to_owned();
+        self
     }
 
     /// The same project, whose commands start a relay, which goes with it.
@@ -172,10 +183,15 @@ impl Project {
     /// Gives a command the project's directory and environment, without an engine.
     pub fn hermetic(&self, command: &mut Command) {
         let home = self.root.path().join("home");
+        let mut path = self.programs.clone().into_os_string();
+        if !path.is_empty() {
+            path.push(":");
+        }
+        path.push(std::env::var_os("PATH").unwrap_or_default());
         command
             .current_dir(&self.directory)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", path)
             .env("HOME", &home)
             .env("XDG_CONFIG_HOME", home.join(".config"))
             .env("XDG_CACHE_HOME", home.join(".cache"))

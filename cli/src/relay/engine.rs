@@ -67,6 +67,8 @@ pub(super) struct Engine {
     links: Mutex<HashMap<String, Arc<Link>>>,
     /// States that events told, by container, which a list may not have yet: an engine tells before it takes note itself.
     told: Mutex<HashMap<String, (BoxState, Instant)>>,
+    /// Why nothing can be stored.
+    unstored: Mutex<Option<String>>,
 }
 
 impl Engine {
@@ -81,6 +83,7 @@ impl Engine {
             seen: watch::Sender::default(),
             links: Mutex::default(),
             told: Mutex::default(),
+            unstored: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&engine).run());
         engine
@@ -226,7 +229,7 @@ impl Engine {
         }
         let state = event.phase.and_then(state_of);
         if state.is_some() || event.is_gone {
-            self.record(info, state, event.time).await?;
+            self.record(info, state, event.time).await;
         }
         Ok(())
     }
@@ -246,25 +249,34 @@ impl Engine {
         });
     }
 
-    /// Stores that a box is now in a state, where it was in another.
-    async fn record(&self, info: &BoxInfo, state: Option<BoxState>, time: Timestamp) -> Result<(), Failure> {
-        let from = self.store.state(&info.id).await?;
-        let to = state.map(|state| state.as_str().to_owned());
-        if from == to {
-            return Ok(());
-        }
+    /// Stores that a box is now in a state, where it was in another. Where that fails, the next look at the engine makes up for it.
+    async fn record(&self, info: &BoxInfo, state: Option<BoxState>, time: Timestamp) {
         let event = Event {
             seq: None,
             time,
             box_name: Some(info.name.clone()),
             kind: EventKind::BoxState,
             unit: None,
-            from,
-            to,
+            from: None,
+            to: state.map(|state| state.as_str().to_owned()),
             pid: None,
             exit_code: None,
         };
-        self.store.add(&info.id, vec![event]).await
+        self.stored(self.store.record(&info.id, event).await);
+    }
+
+    /// Says when the store begins to fail, and when it no longer does.
+    fn stored(&self, result: Result<(), Failure>) {
+        let text = result.err().map(|failure| {
+            let words = std::iter::once(&failure.message).chain(&failure.causes);
+            words.map(|word| one_line(word)).collect::<Vec<_>>().join(": ")
+        });
+        let mut unstored = lock(&self.unstored);
+        if *unstored != text {
+            let text = text.as_deref().unwrap_or("events are stored again");
+            self.log.say(&format!("{}: {text}", self.url));
+        }
+        *unstored = text;
     }
 
     /// Lists the boxes and sees to their links. Gives the events that came meanwhile: what was listed may be older.
@@ -291,7 +303,7 @@ impl Engine {
             .boxes;
         self.correct(&mut boxes);
         for info in boxes.iter().filter(|info| self.is_own(info)) {
-            self.record(info, Some(info.state), Timestamp::now()).await?;
+            self.record(info, Some(info.state), Timestamp::now()).await;
             let mut links = self.links();
             match links.get(&info.id) {
                 Some(link) => link.see(info),
@@ -312,7 +324,7 @@ impl Engine {
             known.iter().filter(is_gone).cloned().collect()
         };
         for info in gone.iter().filter(|info| self.is_own(info)) {
-            self.record(info, None, Timestamp::now()).await?;
+            self.record(info, None, Timestamp::now()).await;
         }
         self.links().retain(|id, link| {
             let stays = boxes.iter().any(|info| info.id == *id);
@@ -321,9 +333,8 @@ impl Engine {
             }
             stays
         });
-        self.store
-            .keep(boxes.iter().map(|info| info.id.clone()).collect())
-            .await?;
+        let ids = boxes.iter().map(|info| info.id.clone()).collect();
+        self.stored(self.store.keep(&self.url, ids).await);
         self.seen.send_replace(Seen {
             boxes: Arc::new(boxes),
             is_up: true,

@@ -9,10 +9,11 @@
 //! A channel that breaks is opened again, ever more slowly, for as long as the box runs. What a box recorded until it stopped and
 //! did not send any more is read from its journal then.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentbox_ctl::client::Part;
+use agentbox_ctl::client::{Call, Part};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Item, Request};
 use agentbox_ctl::report::{Event, ServiceState, UnitsReport};
@@ -45,8 +46,16 @@ const UNITS_PAUSE: Duration = Duration::from_millis(20);
 const SETTLING: Duration = Duration::from_millis(500);
 /// How long nothing is started in a box that is about to be frozen.
 const HOLD: Duration = Duration::from_secs(3);
-/// Events that are stored at once: as many as there are after a time without the box.
+/// Events that are stored at once: as many as there are after a time without the box, but for such as no box of ours sends.
 const MOST_AT_ONCE: usize = 256;
+const MOST_BYTES_AT_ONCE: usize = 1 << 20;
+/// How long the events of a box wait after they could not be stored.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How long a box may take to tell all that it has recorded.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
+/// How often the other end of a channel is asked whether it is there, and how long it may take: a busy machine is no broken network.
+const ALIVE: Duration = Duration::from_secs(20);
+const ALIVE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A box that the relay watches.
 #[derive(Debug)]
@@ -161,22 +170,40 @@ impl Link {
     /// Stores what the box has recorded and we have not.
     ///
     /// # Errors
-    /// A box or a store that cannot be read.
+    /// A box that cannot be read or takes too long, a store that cannot be written.
     pub(super) async fn catch_up(&self) -> Result<(), Failure> {
-        let id = self.info.borrow().id.clone();
-        let last = self.store.last(&id).await?;
-        let state = self.info.borrow().state;
-        let events = match (state, self.channel()) {
-            (BoxState::Running, Some(channel)) => channel.events_after(last).await?,
-            _ => self.target().recorded_events().await?,
+        let (id, state) = {
+            let info = self.info.borrow();
+            (info.id.clone(), info.state)
         };
-        self.store.add(&id, events).await
+        let catching_up = async {
+            let mut last = self.store.last(&id).await?;
+            let channel = self.channel().filter(|_| state == BoxState::Running);
+            let Some(channel) = channel else {
+                let mut events = self.target().recorded_events().await?;
+                events.retain(|event| event.seq.is_some_and(|seq| seq > last));
+                self.store.add(&id, last, events).await?;
+                return Ok(());
+            };
+            let mut call = channel.call(&after(last, false)).await?;
+            loop {
+                let batch = Batch::next(&mut call).await;
+                let batch = batch.map_err(|failure| channel.explain(failure))?;
+                last = self.store.add(&id, last, batch.events).await?;
+                if batch.is_last {
+                    return Ok(());
+                }
+            }
+        };
+        let late = |_| Failure::failed("the box does not say what has happened");
+        timeout(CATCH_UP_PATIENCE, catching_up).await.map_err(late)?
     }
 
     async fn run(self: Arc<Self>) {
         let mut info = self.info.subscribe();
         let mut pause = FIRST_PAUSE;
         let mut was_running = false;
+        let mut said = String::new();
         loop {
             let state = info.borrow_and_update().state;
             if state != BoxState::Running {
@@ -206,7 +233,12 @@ impl Link {
             if let Err(failure) = lost
                 && info.borrow().state == BoxState::Running
             {
-                self.say(&format!("no channel: {}", failure.message));
+                // One that is tried again and again says so once.
+                let text = format!("no channel: {}", causes(&failure));
+                if begun.elapsed() > HELD || said != text {
+                    self.say(&text);
+                }
+                said = text;
             }
             tokio::select! {
                 () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
@@ -221,52 +253,95 @@ impl Link {
 
     /// Opens the channel and lives on it until it breaks or the box stops.
     async fn serve(&self, info: &mut watch::Receiver<BoxInfo>) -> Result<(), Failure> {
-        let (id, container, name) = {
+        let (container, name) = {
             let info = info.borrow();
-            (info.id.clone(), info.container_id.clone(), info.name.clone())
+            (info.container_id.clone(), info.name.clone())
         };
         let channel = {
             let _starting = self.unheld().await;
             Arc::new(Channel::open(&self.docker, &container, &name).await?)
         };
-        let request = Request::Events {
-            after: Some(self.store.last(&id).await?),
-            since: None,
-            follow: true,
-        };
-        let mut call = channel.call(&request).await?;
-        self.stale.notify_one();
         self.channel.send_replace(Some(Arc::clone(&channel)));
         self.say("channel open");
+        let stopped = info.wait_for(|info| matches!(info.state, BoxState::Stopped | BoxState::Dead));
+        let ended = tokio::select! {
+            Err(failure) = self.keep_events(&channel) => failure,
+            Err(failure) = self.keep_units(&channel) => failure,
+            Err(failure) = self.keep_alive(&channel) => failure,
+            _ = stopped => return Ok(()),
+        };
+        Err(channel.explain(ended))
+    }
+
+    /// Stores events as they come. A store that fails costs events their way there for a while, and nothing else.
+    async fn keep_events(&self, channel: &Channel) -> Result<Infallible, Failure> {
+        let id = self.info.borrow().id.clone();
+        let mut failed = None;
         loop {
-            tokio::select! {
-                part = call.next() => {
-                    let mut events: Vec<Event> = Vec::new();
-                    take(part.map_err(|failure| channel.explain(failure))?, &mut events)?;
-                    while events.len() < MOST_AT_ONCE
-                        && let Some(part) = call.next().now_or_never()
-                    {
-                        take(part.map_err(|failure| channel.explain(failure))?, &mut events)?;
-                    }
-                    // Before anybody is told: who waits for a service and then asks for it finds it.
-                    self.units.send_if_modified(|units| patch(units, &events));
-                    self.store.add(&id, events).await?;
-                    self.stale.notify_one();
-                }
-                () = self.stale.notified() => {
-                    match timeout(UNITS_PATIENCE, channel.units()).await {
-                        Ok(Ok(units)) => drop(self.units.send_replace(Some(Arc::new(units)))),
-                        Ok(Err(failure)) => return Err(failure),
-                        // A busy box: what was known is no longer.
-                        Err(_) => drop(self.units.send_replace(None)),
-                    }
-                    sleep(UNITS_PAUSE).await;
-                }
-                changed = info.changed() => {
-                    if changed.is_err() || matches!(info.borrow().state, BoxState::Stopped | BoxState::Dead) {
-                        return Ok(());
-                    }
-                }
+            let failure = match self.store.last(&id).await {
+                Ok(last) => self.keep_events_after(channel, &id, last, &mut failed).await?,
+                Err(failure) => failure,
+            };
+            let text = causes(&failure);
+            if failed.as_ref() != Some(&text) {
+                self.say(&text);
+                failed = Some(text);
+            }
+            sleep(STORE_PAUSE).await;
+        }
+    }
+
+    /// Stores events as they come until that fails; gives why it did.
+    ///
+    /// # Errors
+    /// A channel that has ended.
+    async fn keep_events_after(
+        &self,
+        channel: &Channel,
+        id: &str,
+        mut last: u64,
+        failed: &mut Option<String>,
+    ) -> Result<Failure, Failure> {
+        let mut call = channel.client.call(&after(last, true)).await?;
+        self.stale.notify_one();
+        loop {
+            let batch = Batch::next(&mut call).await?;
+            if batch.is_last {
+                return Err(Failure::failed("the supervisor has no more events"));
+            }
+            // Before anybody is told: who waits for a service and then asks for it finds it.
+            self.units.send_if_modified(|units| patch(units, &batch.events));
+            last = match self.store.add(id, last, batch.events).await {
+                Ok(last) => last,
+                Err(failure) => return Ok(failure),
+            };
+            if failed.take().is_some() {
+                self.say("its events are stored again");
+            }
+            self.stale.notify_one();
+        }
+    }
+
+    /// Asks for the units whenever something has happened.
+    async fn keep_units(&self, channel: &Channel) -> Result<Infallible, Failure> {
+        loop {
+            self.stale.notified().await;
+            // A busy box: what was known is no longer.
+            let units = timeout(UNITS_PATIENCE, channel.units()).await.ok().transpose()?;
+            self.units.send_replace(units.map(Arc::new));
+            sleep(UNITS_PAUSE).await;
+        }
+    }
+
+    /// Makes sure that somebody is at the other end: a network may break without a word.
+    async fn keep_alive(&self, channel: &Channel) -> Result<Infallible, Failure> {
+        loop {
+            sleep(ALIVE).await;
+            match timeout(ALIVE_PATIENCE, channel.ask(&Request::Hello)).await {
+                Ok(answer) => drop(answer?),
+                // One that is frozen has nothing to say.
+                Err(_) if self.info.borrow().state != BoxState::Running => {}
+                Err(_) => return Err(Failure::failed("nobody answers")),
             }
         }
     }
@@ -295,13 +370,57 @@ impl Link {
     }
 }
 
-fn take(part: Part, events: &mut Vec<Event>) -> Result<(), Failure> {
-    match part {
-        Part::Item(Item::Event(event)) => events.push(event),
-        Part::Item(_) | Part::Data(_) => {}
-        Part::Done(_) => return Err(Failure::failed("the supervisor has no more events")),
+/// The request for the events of a box.
+fn after(last: u64, follow: bool) -> Request {
+    Request::Events {
+        after: Some(last),
+        since: None,
+        follow,
     }
-    Ok(())
+}
+
+fn causes(failure: &Failure) -> String {
+    let words = std::iter::once(&failure.message).chain(&failure.causes);
+    words.map(String::as_str).collect::<Vec<_>>().join(": ")
+}
+
+/// Events that came together.
+#[derive(Debug, Default)]
+struct Batch {
+    events: Vec<Event>,
+    bytes: usize,
+    /// There are no more.
+    is_last: bool,
+}
+
+impl Batch {
+    /// Waits for an event, and takes with it what else is there.
+    ///
+    /// # Errors
+    /// A connection that has ended.
+    async fn next(call: &mut Call) -> Result<Self, Failure> {
+        let mut batch = Self::default();
+        batch.take(call.next().await?);
+        while !batch.is_last && batch.events.len() < MOST_AT_ONCE && batch.bytes < MOST_BYTES_AT_ONCE {
+            match call.next().now_or_never() {
+                Some(part) => batch.take(part?),
+                None => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    fn take(&mut self, part: Part) {
+        match part {
+            Part::Item(Item::Event(event)) => {
+                let texts = [&event.box_name, &event.unit, &event.from, &event.to];
+                self.bytes += texts.into_iter().flatten().map(String::len).sum::<usize>();
+                self.events.push(event);
+            }
+            Part::Item(_) | Part::Data(_) => {}
+            Part::Done(_) => self.is_last = true,
+        }
+    }
 }
 
 /// Puts the states that events tell into a report.

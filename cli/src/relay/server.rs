@@ -432,7 +432,7 @@ impl Shared {
         writer: &mut (impl AsyncWrite + Unpin),
         engine: &Engine,
         id: &str,
-        (after, mut row): (Option<u64>, i64),
+        (mut after, mut row): (Option<u64>, i64),
         follow: bool,
     ) -> io::Result<()> {
         let mut looks = engine.looks();
@@ -460,6 +460,7 @@ impl Shared {
             }
             for (at, event) in batch {
                 row = row.max(at);
+                after = event.seq.or(after);
                 wire::write(writer, &Line::Event(at, event)).await?;
             }
         }
