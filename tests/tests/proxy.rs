@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use agentbox_tests::{Project, TestBox, wait_for};
@@ -156,4 +157,50 @@ fn a_url_stays_and_says_what_is_missing() {
     }
     test_box.run("destroy", &["-f", "--discard"]).ok();
     assert!(ask(&port, &host, "/", "").starts_with("HTTP/1.1 404 "));
+}
+
+/// A browser that is really one: it resolves the name, runs what the page says, and paints it.
+#[test]
+fn a_browser_finds_a_box_by_its_name() {
+    let project = Project::new(
+        "services:\n  web: {command: exec python3 -m http.server 3000 --bind 127.0.0.1, expose: {port: 3000}}\n",
+    )
+    .with_relay();
+    project.file(
+        "index.html",
+        "<body style='background: #0f0'><script>document.title = location.host; document.body.append('written by ' + 'a script')</script>",
+    );
+    let test_box = project.create(&["--wait"]);
+    let (url, host, port) = url(&test_box);
+    let directory = project.directory().join("browser");
+    let browse = |arguments: &[&str]| {
+        let mut command = Command::new("chromium");
+        project.hermetic(&mut command);
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=400,300",
+        ]);
+        command.arg(format!("--user-data-dir={}", directory.display()));
+        command.args(arguments);
+        agentbox_tests::process::run(command, Duration::from_secs(100))
+            .ok()
+            .stdout
+    };
+    let page = browse(&["--dump-dom", &format!("{url}/")]);
+    assert!(
+        page.contains("written by a script") && page.contains(&format!("<title>{host}</title>")),
+        "{page}"
+    );
+    let index = browse(&["--dump-dom", &format!("http://localhost:{port}/")]);
+    assert!(index.contains(&format!("href=\"{url}/\"")), "{index}");
+    let picture = project.directory().join("page.png");
+    browse(&[&format!("--screenshot={}", picture.display()), &format!("{url}/")]);
+    let picture = std::fs::read(&picture).expect("a picture");
+    assert!(
+        picture.starts_with(b"\x89PNG\r\n\x1a\n"),
+        "{} bytes",
+        picture.len()
+    );
 }
