@@ -104,7 +104,7 @@ async fn look(name: Option<&str>, context: &Context) -> Result<(BoxInfo, Timelin
 
 /// What the supervisor says.
 async fn live(target: &Target) -> Result<(UnitsReport, Vec<Event>), Failure> {
-    let channel = target.channel().await?;
+    let channel = target.own_channel().await?;
     let events = channel.events().await?;
     Ok((channel.units().await?, events))
 }

@@ -81,7 +81,7 @@ async fn units(target: &Target, verb: UnitVerb, unit: String) -> Result<Done, Fa
         UnitVerb::Stop => Request::Stop { units },
         UnitVerb::Restart => Request::Restart { units },
     };
-    let channel = target.channel().await?;
+    let channel = target.own_channel().await?;
     match channel.ask(&request).await? {
         Answer::Units(outcomes) => {
             let told = outcomes.iter().map(|outcome| {
