@@ -19,6 +19,9 @@ struct Shared {
 struct State {
     is_stalled: bool,
     is_down: bool,
+    /// Connections taken so far, and how many of those pass nothing on any more.
+    taken: usize,
+    frozen: usize,
     open: Vec<(TcpStream, UnixStream)>,
 }
 
@@ -57,7 +60,7 @@ impl Forwarder {
                 };
                 let both = (client.try_clone(), server.try_clone());
                 let (Ok(from), Ok(to)) = both else { return };
-                {
+                let number = {
                     let mut state = all.lock();
                     if state.is_down {
                         // Dropped, it is closed.
@@ -67,16 +70,18 @@ impl Forwarder {
                     if let (Ok(client), Ok(server)) = kept {
                         state.open.push((client, server));
                     }
-                }
+                    state.taken += 1;
+                    state.taken
+                };
                 let shared = Arc::clone(&all);
                 thread::spawn(move || {
-                    copy(from, server, &shared, |server| {
+                    copy(from, server, &shared, number, |server| {
                         drop(server.shutdown(Shutdown::Write))
                     })
                 });
                 let shared = Arc::clone(&all);
                 thread::spawn(move || {
-                    copy(to, client, &shared, |client| {
+                    copy(to, client, &shared, number, |client| {
                         drop(client.shutdown(Shutdown::Write))
                     })
                 });
@@ -107,16 +112,24 @@ impl Forwarder {
         self.shared.changed.notify_all();
     }
 
+    /// Passes nothing on any more of the connections that there are: as a network that forgot them.
+    pub fn freeze(&self) {
+        let mut state = self.shared.lock();
+        state.frozen = state.taken;
+    }
+
     /// Closes new connections at once, or takes them again.
     pub fn set_down(&self, is_down: bool) {
         self.shared.lock().is_down = is_down;
     }
 }
 
-fn copy<W: Write>(mut from: impl Read, mut to: W, shared: &Shared, end: impl Fn(&W)) {
+fn copy<W: Write>(mut from: impl Read, mut to: W, shared: &Shared, number: usize, end: impl Fn(&W)) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        let stalled = shared.changed.wait_while(shared.lock(), |state| state.is_stalled);
+        let stalled = shared
+            .changed
+            .wait_while(shared.lock(), |state| state.is_stalled || number <= state.frozen);
         drop(stalled);
         if to.write_all(&buffer[..length]).is_err() {
             break;

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use agentbox_tests::engine::docker;
 use agentbox_tests::events::{all_once, box_states, broken_chain, numbered, of};
 use agentbox_tests::forwarder::Forwarder;
 use agentbox_tests::own_engine::OwnEngine;
@@ -39,6 +40,9 @@ fn channels(project: &Project, wanted: u64) {
 /// What commands print, with the relay and without, which has to be the same at any time.
 #[track_caller]
 fn same_answers(test_box: &TestBox<'_>) {
+    for unit in ["web", "worker"] {
+        test_box.wait_state(unit, "running");
+    }
     for (verb, arguments) in [
         ("status", &["--json"][..]),
         ("status", &[]),
@@ -152,6 +156,21 @@ fn tcp_that_is_cut_and_stalls_loses_nothing() {
     forwarder.stall(false);
     waiting.finish(LIMIT).ok();
     all_once(&follower, &test_box, LIMIT);
+    // The connections that there are lead nowhere, without a word. Others can be made.
+    forwarder.freeze();
+    docker(&["stop", "-t", "5", &test_box.container()]).ok();
+    for state in ["stopped", "running"] {
+        let with = test_box.run("status", &["--json"]).ok().json();
+        assert_eq!(with["box"]["state"], state);
+        if state == "stopped" {
+            docker(&["start", &test_box.container()]).ok();
+        }
+    }
+    channels(&project, 1);
+    all_once(&follower, &test_box, LIMIT);
+    forwarder.freeze();
+    crash(&test_box, by_docker);
+    all_once(&follower, &test_box, 2 * LIMIT);
     // Down for a while, as a machine that is switched off.
     forwarder.set_down(true);
     forwarder.cut();

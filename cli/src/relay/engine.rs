@@ -15,7 +15,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::report::{Event, EventKind};
 use agentbox_ctl::time::Timestamp;
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::link::Link;
@@ -30,7 +30,7 @@ use crate::ui::one_line;
 /// How long to wait between tries to reach an engine; doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// When an engine is looked at of itself: soon after the first time, and then in case that it forgot to tell.
+/// When an engine is looked at of itself: soon after the first time, then ever more seldom, in case that it forgot to tell.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 const LATER_LOOKS: Duration = Duration::from_secs(60);
 /// How long an engine's list may lag behind its events.
@@ -67,6 +67,8 @@ pub(super) struct Engine {
     links: Mutex<HashMap<String, Arc<Link>>>,
     /// States that events told, by container, which a list may not have yet: an engine tells before it takes note itself.
     told: Mutex<HashMap<String, (BoxState, Instant)>>,
+    /// Somebody knows more than was seen.
+    wanted: Notify,
     /// Why nothing can be stored.
     unstored: Mutex<Option<String>>,
 }
@@ -83,6 +85,7 @@ impl Engine {
             seen: watch::Sender::default(),
             links: Mutex::default(),
             told: Mutex::default(),
+            wanted: Notify::new(),
             unstored: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&engine).run());
@@ -91,17 +94,37 @@ impl Engine {
 
     /// The boxes after all that has happened so far; `None` where the engine does not say within `patience`.
     pub(super) async fn boxes(&self, patience: Duration) -> Option<Arc<Vec<BoxInfo>>> {
-        let settled = async {
-            // What the engine told before it answers this is on its way to us, or here; let it be taken note of.
-            self.docker.ping().await.ok()?;
-            for _ in 0..TURNS {
-                tokio::task::yield_now().await;
+        let boxes = async {
+            if self.is_local() {
+                self.settled().await
+            } else {
+                self.listed().await
             }
-            let mut seen = self.seen.subscribe();
-            let seen = seen.wait_for(|seen| seen.is_settled).await.ok()?;
-            Some(Arc::clone(&seen.boxes))
         };
-        timeout(patience, settled).await.ok()?
+        timeout(patience, boxes).await.ok()?
+    }
+
+    /// Those of an engine here: what it told before it answers a question is on its way to us, or here; let it be taken note of.
+    async fn settled(&self) -> Option<Arc<Vec<BoxInfo>>> {
+        self.docker.ping().await.ok()?;
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+        let mut seen = self.seen.subscribe();
+        let seen = seen.wait_for(|seen| seen.is_settled).await.ok()?;
+        Some(Arc::clone(&seen.boxes))
+    }
+
+    /// Those of an engine elsewhere: its events may come later than its answers, or no more at all.
+    async fn listed(&self) -> Option<Arc<Vec<BoxInfo>>> {
+        let mut boxes = boxes::observe(&self.docker).await.ok()?.boxes;
+        self.correct(&mut boxes);
+        let mut seen = self.seen.subscribe();
+        if !same(&boxes, &self.known()) {
+            self.wanted.notify_one();
+            seen.wait_for(|seen| same(&boxes, &seen.boxes)).await.ok()?;
+        }
+        Some(self.known())
     }
 
     /// Whether what it publishes on its loopback is on ours.
@@ -176,9 +199,11 @@ impl Engine {
     /// Follows the engine until it no longer answers.
     async fn follow(&self, pause: &mut Duration, told: &mut bool) -> Result<Infallible, Failure> {
         let mut events = self.docker.container_events(label::ID);
-        // The request goes out with the first poll, after the first look; the second sees what fell between.
+        // The request goes out with the first poll, after the first look; later ones see what fell between.
         let mut next_look = SECOND_LOOK;
+        let mut untold = false;
         loop {
+            let before = self.known();
             let happened = self.look(&mut events).await?;
             *pause = FIRST_PAUSE;
             if std::mem::take(told) {
@@ -186,12 +211,23 @@ impl Engine {
             }
             let event = if happened.is_empty() {
                 let lags = !lock(&self.told).is_empty();
-                let limit = if lags { LAG / 10 } else { next_look };
-                match timeout(limit, events.next()).await {
+                // What is seen to have happened is told at once by an engine that still tells.
+                untold = next_look > LAG && (untold || !same(&before, &self.known()));
+                let limit = match (untold, lags) {
+                    (true, _) => LAG,
+                    (false, true) => LAG / 10,
+                    (false, false) => next_look,
+                };
+                let event = tokio::select! {
+                    event = timeout(limit, events.next()) => event,
+                    () = self.wanted.notified() => continue,
+                };
+                match event {
                     Ok(event) => Some(event),
+                    Err(_) if untold => return Err(Failure::failed("the engine tells of nothing any more")),
                     Err(_) => {
                         if !lags {
-                            next_look = LATER_LOOKS;
+                            next_look = (next_look * 2).min(LATER_LOOKS);
                         }
                         continue;
                     }
@@ -199,6 +235,7 @@ impl Engine {
             } else {
                 None
             };
+            untold = false;
             self.unsettle();
             for event in happened.into_iter().chain(event) {
                 self.happened(event).await?;
@@ -342,6 +379,14 @@ impl Engine {
         });
         Ok(happened)
     }
+}
+
+/// Whether the same boxes are in the same states.
+fn same(some: &[BoxInfo], others: &[BoxInfo]) -> bool {
+    let is_same = |(one, other): (&BoxInfo, &BoxInfo)| {
+        (&one.id, one.state, &one.port) == (&other.id, other.state, &other.port)
+    };
+    some.len() == others.len() && some.iter().zip(others).all(is_same)
 }
 
 /// The state of a box whose container is doing this; `None` where that does not change it.

@@ -13,15 +13,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentbox_ctl::client::{Call, Part};
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::protocol::message::{Item, Request};
+use agentbox_ctl::protocol::message::Request;
 use agentbox_ctl::report::{Event, ServiceState, UnitsReport};
-use futures_util::FutureExt;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::batch::Batch;
 use super::engine::lock;
 use super::log::Log;
 use super::store::Store;
@@ -46,16 +45,13 @@ const UNITS_PAUSE: Duration = Duration::from_millis(20);
 const SETTLING: Duration = Duration::from_millis(500);
 /// How long nothing is started in a box that is about to be frozen.
 const HOLD: Duration = Duration::from_secs(3);
-/// Events that are stored at once: as many as there are after a time without the box, but for such as no box of ours sends.
-const MOST_AT_ONCE: usize = 256;
-const MOST_BYTES_AT_ONCE: usize = 1 << 20;
 /// How long the events of a box wait after they could not be stored.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How long a box may take to tell all that it has recorded.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
 /// How often the other end of a channel is asked whether it is there, and how long it may take: a busy machine is no broken network.
-const ALIVE: Duration = Duration::from_secs(20);
-const ALIVE_PATIENCE: Duration = Duration::from_secs(30);
+const ALIVE: Duration = Duration::from_secs(15);
+const ALIVE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A box that the relay watches.
 #[derive(Debug)]
@@ -382,45 +378,6 @@ fn after(last: u64, follow: bool) -> Request {
 fn causes(failure: &Failure) -> String {
     let words = std::iter::once(&failure.message).chain(&failure.causes);
     words.map(String::as_str).collect::<Vec<_>>().join(": ")
-}
-
-/// Events that came together.
-#[derive(Debug, Default)]
-struct Batch {
-    events: Vec<Event>,
-    bytes: usize,
-    /// There are no more.
-    is_last: bool,
-}
-
-impl Batch {
-    /// Waits for an event, and takes with it what else is there.
-    ///
-    /// # Errors
-    /// A connection that has ended.
-    async fn next(call: &mut Call) -> Result<Self, Failure> {
-        let mut batch = Self::default();
-        batch.take(call.next().await?);
-        while !batch.is_last && batch.events.len() < MOST_AT_ONCE && batch.bytes < MOST_BYTES_AT_ONCE {
-            match call.next().now_or_never() {
-                Some(part) => batch.take(part?),
-                None => break,
-            }
-        }
-        Ok(batch)
-    }
-
-    fn take(&mut self, part: Part) {
-        match part {
-            Part::Item(Item::Event(event)) => {
-                let texts = [&event.box_name, &event.unit, &event.from, &event.to];
-                self.bytes += texts.into_iter().flatten().map(String::len).sum::<usize>();
-                self.events.push(event);
-            }
-            Part::Item(_) | Part::Data(_) => {}
-            Part::Done(_) => self.is_last = true,
-        }
-    }
 }
 
 /// Puts the states that events tell into a report.

@@ -9,6 +9,7 @@
 //! Commands do without it where it is not there: it makes them faster, remembers what happened, and is where stable URLs
 //! lead. It learns of boxes from the engine alone and tells nobody anything that the engine and the boxes do not say.
 
+mod batch;
 mod bridge;
 mod client;
 mod engine;

@@ -38,6 +38,9 @@ const LOOK: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_millis(400);
 /// The same for units of all boxes: a box that does not answer is shown without.
 const UNITS_PATIENCE: Duration = Duration::from_millis(150);
+/// How often, and how long apart, the lock is tried until it counts as held by another relay.
+const LOCK_LOOKS: usize = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How long to wait after a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -114,7 +117,14 @@ fn own(place: &Place) -> Result<(Owned, UnixListener), Failure> {
         .mode(0o600)
         .open(place.lock())
         .map_err(|error| cannot(&error))?;
-    if lock.try_lock().is_err() {
+    // Who asks for the holder has it for a moment.
+    let is_taken = (0..LOCK_LOOKS).all(|look| {
+        if look > 0 {
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        lock.try_lock().is_err()
+    });
+    if is_taken {
         let pid = super::holder(place).map_or_else(String::new, |pid| format!(" (process {pid})"));
         return Err(
             Failure::failed(format!("the relay is running already{pid}")).hint("agentbox relay status")
