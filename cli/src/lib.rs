@@ -14,6 +14,7 @@ pub mod commands;
 pub mod context;
 pub mod copy;
 pub mod creation;
+pub mod dashboard;
 pub mod docker;
 pub mod events;
 pub mod forward;

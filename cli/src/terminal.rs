@@ -62,6 +62,14 @@ impl RawMode {
         let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &self.before);
     }
 
+    /// Puts the terminal back as it was, from wherever a panic is told.
+    pub fn restorer(&self) -> impl Fn() + Send + Sync + 'static {
+        let before = self.before.clone();
+        move || {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &before);
+        }
+    }
+
     /// Raw again.
     ///
     /// # Errors

@@ -251,7 +251,7 @@ error: ~/.config/agentbox/projects/%HOME%shop.yaml:3:9: box.pids in the file mus
 error: ~/.config/agentbox/config.yaml:1:1: unknown key "boxes" in the file
   1 | boxes: []
     | ^^^^^
-  hint: the keys here are box, carry, checkpoint
+  hint: the keys here are box, carry, checkpoint, relay
 "#);
     for arguments in [
         &["config", "list"][..],
@@ -402,4 +402,20 @@ fn what_may_be_carried_is_a_setting() {
     assert!(refused.stderr.contains("carry.max_bytes"), "{}", refused.stderr);
     home.good(&["config", "set", "carry.max_bytes", "4k"]);
     assert_eq!(home.run(&create).code, Some(4));
+}
+
+#[test]
+fn what_there_is_one_of_is_set_for_all_projects() {
+    let home = Home::new();
+    let refused = home.run(&["config", "set", "relay.port", "7090"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("hint: agentbox config set --global relay.port 7090"),
+        "{}",
+        refused.stderr
+    );
+    home.good(&["config", "set", "--global", "relay.port", "7090"]);
+    assert_eq!(home.good(&["config", "get", "relay.port"]), "7090\n");
 }

@@ -23,6 +23,7 @@ pub mod own_engine;
 pub mod process;
 pub mod project;
 pub mod repository;
+pub mod screen;
 pub mod ssh_server;
 pub mod sweep;
 pub mod terminal;

@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 
+use crate::screen;
 use crate::wait::wait_for;
 
 /// How long a program may take to show what a test expects of it.
@@ -94,6 +95,27 @@ impl Terminal {
         String::from_utf8_lossy(&self.screen.lock().expect("no reader panicked")).into_owned()
     }
 
+    /// The screen as it is now, line by line; for a program that draws on all of it.
+    pub fn screen(&self) -> String {
+        screen::lines(&self.shown()).join("\n")
+    }
+
+    /// Waits until `text` is on the screen, for a program that draws on all of it.
+    ///
+    /// # Panics
+    /// Where it does not come.
+    #[track_caller]
+    pub fn expect_on_screen(&self, text: &str) {
+        wait_for(&format!("{text:?} on the screen"), PATIENCE, || {
+            let screen = self.screen();
+            if screen.contains(text) {
+                Ok(())
+            } else {
+                Err(screen)
+            }
+        });
+    }
+
     /// Waits until `text` is shown, after whatever was waited for before.
     ///
     /// # Panics
@@ -162,6 +184,11 @@ impl Terminal {
         let _ = kill(self.pid(), signal);
     }
 
+    /// Process id of the program.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }
@@ -191,9 +218,19 @@ impl Terminal {
     #[track_caller]
     pub fn finish_sane(&mut self) -> (i32, String) {
         let code = self.finish();
+        // The last of what it wrote may still be on its way to us.
+        wait_for("the terminal as it was", PATIENCE, || {
+            match self.echoes() && self.shows_cursor() {
+                true => Ok(()),
+                false => Err(format!(
+                    "echo: {}, cursor: {}, {:?}",
+                    self.echoes(),
+                    self.shows_cursor(),
+                    self.shown()
+                )),
+            }
+        });
         let shown = self.shown();
-        assert!(self.echoes(), "the terminal is not as it was: {shown:?}");
-        assert!(self.shows_cursor(), "the cursor is hidden: {shown:?}");
         (code, shown)
     }
 }

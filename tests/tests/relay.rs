@@ -399,3 +399,26 @@ fn it_ends_by_itself_once_nothing_runs_and_with_its_socket() {
         .expect_code(2)
         .complains(&["`soon` is no time span"]);
 }
+
+#[test]
+fn who_waits_gets_an_answer_when_the_relay_hangs_or_is_killed() {
+    let yaml = "services:\n  late: {command: 'until test -e go; do sleep 0.05; done; echo here; exec sleep 1000', ready_when: {log_match: here}}\n";
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        let project = project(yaml);
+        let test_box = project.create(&[]);
+        let pid = relay_with_channels(&project, 1);
+        let waiting = test_box.start("wait", &["--unit", "late", "-v"]);
+        wait_for("the wait to have begun", LIMIT, || {
+            let stderr = waiting.stderr();
+            if stderr.contains("late: ") {
+                Ok(())
+            } else {
+                Err(stderr)
+            }
+        });
+        kill(pid, signal).expect("the relay is there");
+        test_box.docker_exec("touch /workspace/go").ok();
+        let output = waiting.finish(LIMIT).ok();
+        assert!(output.stderr.contains("asked the relay"), "{output}");
+    }
+}

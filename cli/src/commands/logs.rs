@@ -94,7 +94,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             }
             return Ok(Exit::SUCCESS);
         }
-        let (channel, report) = target.units().await?;
+        let (mut channel, report) = target.units().await?;
+        if arguments.follow && channel.is_relayed() {
+            // It may go on for long: a relay that ends or hangs meanwhile must not matter.
+            channel = target.own_channel().await?;
+        }
         if !daemon {
             units::check(&target.info.name, &wanted, &report)?;
         }

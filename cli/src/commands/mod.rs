@@ -5,6 +5,7 @@ pub mod completion;
 pub mod config;
 pub mod cp;
 pub mod create;
+pub mod dashboard;
 pub mod destroy;
 pub mod df;
 pub mod diff;
@@ -143,6 +144,8 @@ pub enum Command {
     Events(events::Arguments),
     /// Run a command here whenever units of a box change
     On(on::Arguments),
+    /// Show boxes, their units and output on one screen
+    Dashboard(dashboard::Arguments),
     /// Show how a box's units came up, and what decided how long that took
     Timeline(timeline::Arguments),
     /// The process that keeps channels to all running boxes
@@ -191,6 +194,7 @@ impl Command {
             Self::Events(arguments) => events::run(&arguments, context),
             Self::On(arguments) => on::run(&arguments, context),
             Self::Relay(arguments) => relay::run(&arguments, context),
+            Self::Dashboard(arguments) => dashboard::run(&arguments, context),
             Self::Timeline(arguments) => timeline::run(&arguments, context),
             Self::Create(arguments) => create::run(&arguments, context),
             Self::Init(arguments) => init::run(&arguments, context),

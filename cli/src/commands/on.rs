@@ -132,7 +132,7 @@ impl Reporter<'_> {
 /// The number of the box's newest event. Every unit that is waited for has to be there.
 async fn begin(target: &Target, patterns: &[Pattern]) -> Result<u64, Failure> {
     let (events, report) = if target.info.state == BoxState::Running {
-        let channel = target.channel().await?;
+        let channel = target.own_channel().await?;
         let events = channel.events().await?;
         (events, channel.units().await?)
     } else {

@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
         target.require_running()?;
         let name = &target.info.name;
-        let answer = target.channel().await?.ask(&Request::Ports).await;
+        let answer = target.own_channel().await?.ask(&Request::Ports).await;
         let ports = match answer {
             Ok(Answer::Ports(ports)) => ports,
             Ok(_) => {

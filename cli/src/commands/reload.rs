@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         if arguments.push {
             push::push(context, &target, arguments.force).await?;
         }
-        let channel = target.channel().await?;
+        let channel = target.own_channel().await?;
         match channel.ask(&Request::Reload).await? {
             Answer::Reload(steps) => show(context, &steps)?,
             _ => {

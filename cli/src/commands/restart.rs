@@ -8,7 +8,7 @@ use super::{on_runtime, start};
 use crate::Exit;
 use crate::boxes::{BoxInfo, BoxState};
 use crate::context::Context;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle;
 use crate::project_config;
 use crate::target::Target;
@@ -43,25 +43,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             return start::wait_for(context, &target, arguments.wait, units).await;
         }
         let target = target.again().await?;
-        // A box that would not start again is not stopped.
-        let bytes = target
-            .docker
-            .read_file(
-                &target.info.container_id,
-                paths::CONFIG,
-                project_config::LIMIT as usize,
-            )
-            .await?;
-        if let Some(bytes) = &bytes {
-            project_config::validate(bytes, paths::CONFIG)?;
-        }
         let mut interrupt = Interrupt::new()?;
-        lifecycle::stop(context, &target.docker, &target.info).await?;
-        let stopped = BoxInfo {
-            state: BoxState::Stopped,
-            ..target.info.clone()
-        };
-        if let Err(stopped) = lifecycle::start(context, &target.docker, &stopped, &mut interrupt).await {
+        if let Err(stopped) = whole_box(context, &target, &mut interrupt).await {
             return start::ended(context, &target, stopped);
         }
         context
@@ -71,6 +54,30 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         start::wake(context, &target).await;
         start::wait_for(context, &target, arguments.wait, Vec::new()).await
     })
+}
+
+/// Restarts a whole box. One that would not start again is not stopped.
+///
+/// # Errors
+/// Mistakes in the box's `agentbox.yaml`, those of [`lifecycle::stop`] and [`lifecycle::start`].
+pub(crate) async fn whole_box(
+    context: &Context,
+    target: &Target,
+    interrupt: &mut Interrupt,
+) -> Result<(), Stopped> {
+    let (docker, info) = (&target.docker, &target.info);
+    let limit = project_config::LIMIT as usize;
+    let bytes = docker.read_file(&info.container_id, paths::CONFIG, limit).await?;
+    if let Some(bytes) = &bytes {
+        project_config::validate(bytes, paths::CONFIG)?;
+    }
+    lifecycle::stop(context, docker, info).await?;
+    let stopped = BoxInfo {
+        state: BoxState::Stopped,
+        ..info.clone()
+    };
+    lifecycle::start(context, docker, &stopped, interrupt).await?;
+    Ok(())
 }
 
 async fn ask(context: &Context, target: &Target, units: &[String]) -> Result<(), Failure> {

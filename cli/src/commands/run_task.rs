@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let target = Target::resolve_settled(context, name).await?;
         target.require_running()?;
-        let channel = target.channel().await?;
+        let channel = target.own_channel().await?;
         let request = Request::RunTask {
             task: task.to_owned(),
             force: arguments.force,

@@ -128,7 +128,7 @@ pub(super) async fn wait_for(
 /// Sends a request about units and prints what became of each.
 pub(super) async fn ask_units(context: &Context, target: &Target, request: Request) -> Result<(), Failure> {
     target.require_running()?;
-    let channel = target.channel().await?;
+    let channel = target.own_channel().await?;
     match channel.ask(&request).await? {
         Answer::Units(outcomes) => show(context, &outcomes),
         _ => Err(Failure::failed(

@@ -56,20 +56,22 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             true => Some(Inspection::of(&target).await?),
             false => None,
         };
-        let (channel, units) = loop {
+        let units = loop {
             if target.info.state != BoxState::Running {
                 let units = target.recorded().await?;
                 show(context, &target.info, &units, inspection.as_ref())?;
                 return Ok(Exit::SUCCESS);
             }
             match target.units().await {
-                Ok(found) => break found,
+                Ok((_, units)) => break units,
                 Err(_) if target.relay.is_some() => target = target.again().await?,
                 Err(failure) => return Err(failure),
             }
         };
         show(context, &target.info, &units, inspection.as_ref())?;
         if arguments.watch {
+            // It may go on for long: a relay that ends or hangs meanwhile must not matter.
+            let channel = target.own_channel().await?;
             watch(context, &target, &channel, units).await?;
         }
         Ok(Exit::SUCCESS)

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use agentbox_ctl::config;
-use agentbox_ctl::config::model::Unit;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::report::{Event, UnitsReport};
 use agentbox_ctl::time::Timestamp;
@@ -105,7 +104,7 @@ async fn look(name: Option<&str>, context: &Context) -> Result<(BoxInfo, Timelin
 
 /// What the supervisor says.
 async fn live(target: &Target) -> Result<(UnitsReport, Vec<Event>), Failure> {
-    let channel = target.channel().await?;
+    let channel = target.own_channel().await?;
     let events = channel.events().await?;
     Ok((channel.units().await?, events))
 }
@@ -118,7 +117,7 @@ async fn needs(context: &Context, target: &Target) -> Option<HashMap<String, Nee
             match config::load_bytes(&content, &config::LoadOptions::default()).config {
                 Some(config) => {
                     let units = config.units.into_iter();
-                    return Some(units.map(needs_of).collect());
+                    return Some(units.map(Needs::of).collect());
                 }
                 None => "it has mistakes".to_owned(),
             }
@@ -130,12 +129,6 @@ async fn needs(context: &Context, target: &Target) -> Option<HashMap<String, Nee
         target.info.name
     ));
     None
-}
-
-fn needs_of(unit: Unit) -> (String, Needs) {
-    let looks = unit.task().is_some_and(|task| task.run_once.is_some());
-    let units = unit.needs;
-    (unit.name, Needs { units, looks })
 }
 
 fn is_stdout(path: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! `agentbox url`.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::report::{ServiceState, ServiceStatus, UnitsReport, one_line, service_reason};
@@ -11,6 +11,13 @@ use crate::Exit;
 use crate::context::Context;
 use crate::relay::Relay;
 use crate::target::Target;
+
+/// What opens a URL.
+const OPENER: &str = if cfg!(target_os = "macos") {
+    "open"
+} else {
+    "xdg-open"
+};
 
 /// Arguments of `url`.
 #[derive(Debug, clap::Args)]
@@ -47,42 +54,71 @@ pub(super) fn stable(name: &str, port: u16) -> String {
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     on_runtime(async {
         let target = Target::resolve_settled(context, arguments.name.as_deref()).await?;
-        target.require_running()?;
-        let name = &target.info.name;
-        let (_, units) = target.units().await?;
-        check(name, &units)?;
-        let published = target.info.url.as_deref();
-        let port = match Relay::of(context, &target.docker) {
-            Some(relay) => match relay.ensure().await {
-                Ok(port) => port,
-                Err(failure) => {
-                    context
-                        .ui
-                        .warning(&format!("without the relay: {}", failure.message));
-                    None
-                }
-            },
-            None => None,
-        };
-        let stable = port.map(|port| stable(name, port));
-        let url = stable.as_deref().or(published).ok_or_else(|| {
-            Failure::failed(format!("box `{name}` has no published port"))
-                .hint(format!("agentbox restart {name}"))
-        })?;
+        let relay = Relay::of(context, &target.docker);
+        let Urls {
+            url,
+            published,
+            without,
+        } = of(&target, relay.as_ref()).await?;
+        if let Some(failure) = without {
+            let why = format!("without the relay: {}", failure.message);
+            context.ui.warning(&why);
+        }
         if context.json {
-            context.ui.json(&Document { url, published })?;
+            let published = published.as_deref();
+            context.ui.json(&Document { url: &url, published })?;
         } else {
-            context.ui.line(url)?;
+            context.ui.line(&url)?;
             if context.ui.look().verbose
                 && let Some(published) = published.filter(|published| *published != url)
             {
-                context.ui.line(published)?;
+                context.ui.line(&published)?;
             }
         }
         if arguments.open {
-            open(url)?;
+            open(&url)?;
         }
         Ok(Exit::SUCCESS)
+    })
+}
+
+/// Where the web service of a box answers.
+#[derive(Debug)]
+pub(crate) struct Urls {
+    /// By name, where there is a relay that leads there, else as published.
+    pub(crate) url: String,
+    /// As the engine published it.
+    pub(crate) published: Option<String>,
+    /// Why there is no relay, where one was wanted.
+    pub(crate) without: Option<Failure>,
+}
+
+/// The web URL of a box; the relay, where one is wanted, is started for it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn of(target: &Target, relay: Option<&Relay>) -> Result<Urls, Failure> {
+    target.require_running()?;
+    let name = &target.info.name;
+    let (_, units) = target.units().await?;
+    check(name, &units)?;
+    let (port, without) = match relay {
+        Some(relay) => match relay.ensure().await {
+            Ok(port) => (port, None),
+            Err(failure) => (None, Some(failure)),
+        },
+        None => (None, None),
+    };
+    let published = target.info.url.clone();
+    let url = port.map(|port| stable(name, port)).or_else(|| published.clone());
+    let url = url.ok_or_else(|| {
+        Failure::failed(format!("box `{name}` has no published port"))
+            .hint(format!("agentbox restart {name}"))
+    })?;
+    Ok(Urls {
+        url,
+        published,
+        without,
     })
 }
 
@@ -131,23 +167,31 @@ fn describe(service: &ServiceStatus) -> String {
     }
 }
 
-/// Hands the URL to the desktop. It consists of a valid name, digits and dots; nothing of it comes from a box.
+/// What hands a URL to the desktop. Ours consist of a valid name, digits and dots; nothing of them comes from a box.
+pub(crate) fn opener(url: &str) -> Command {
+    let mut command = Command::new(OPENER);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
 fn open(url: &str) -> Result<(), Failure> {
-    let opener = if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
-    let status = Command::new(opener)
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|error| Failure::failed(format!("cannot run {opener}")).because(&error))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::failed(format!("{opener} could not open {url}")).cause(status.to_string()))
+    let status = opener(url).status().map_err(|error| cannot_run(&error))?;
+    opened(url, status)
+}
+
+/// What an opener that is not there means.
+pub(crate) fn cannot_run(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("cannot run {OPENER}")).because(error)
+}
+
+/// What became of an opener.
+///
+/// # Errors
+/// One that failed.
+pub(crate) fn opened(url: &str, status: ExitStatus) -> Result<(), Failure> {
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::failed(format!("{OPENER} could not open {url}")).cause(status.to_string())),
     }
 }
 

@@ -47,13 +47,22 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 units: arguments.units.clone(),
                 timeout: Some(arguments.timeout.saturating_sub(begun.elapsed())),
             };
-            match readiness::wait(&context.ui, &channel.client, name, &wanted).await {
-                Ok(report) => break report,
-                // The relay ended; the box need not have.
-                Err(failure) if channel.is_relayed() && channel.has_ended(&failure) => {
-                    channel = target.own_channel().await?;
+            let waiting = readiness::wait(&context.ui, &channel.client, name, &wanted);
+            let relay = target.relay.as_ref().filter(|_| channel.is_relayed());
+            let result = match relay {
+                Some(relay) => tokio::select! {
+                    result = waiting => Some(result),
+                    () = relay.silence() => None,
+                },
+                None => Some(waiting.await),
+            };
+            match result {
+                Some(Ok(report)) => break report,
+                Some(Err(failure)) if relay.is_none() || !channel.has_ended(&failure) => {
+                    return Err(channel.explain(failure));
                 }
-                Err(failure) => return Err(channel.explain(failure)),
+                // The relay has ended or hangs; the box need not have.
+                Some(Err(_)) | None => channel = target.own_channel().await?,
             }
         };
         if context.json {

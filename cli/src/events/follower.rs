@@ -208,7 +208,7 @@ impl<'a> Follower<'a> {
     }
 
     async fn open(&self) -> Result<Link, Failure> {
-        let channel = self.target.channel().await?;
+        let channel = self.target.own_channel().await?;
         let request = Request::Events {
             after: self.last,
             since: None,

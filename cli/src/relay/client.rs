@@ -169,6 +169,13 @@ impl Relay {
         })
     }
 
+    /// Ends when the relay no longer answers: for who waits for something over its channel. Cancel safe.
+    pub async fn silence(&self) {
+        while matches!(health(&self.place).await, Ok(_) | Err(Absence::Cannot(_))) {
+            sleep(wire::ALIVE).await;
+        }
+    }
+
     /// Makes sure that a relay of this release watches the engine, and gives the port of its proxy.
     ///
     /// # Errors

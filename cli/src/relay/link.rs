@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::Request;
-use agentbox_ctl::report::UnitsReport;
+use agentbox_ctl::report::{Event, ServiceState, UnitsReport};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -310,6 +310,8 @@ impl Link {
             if batch.is_last {
                 return Err(Failure::failed("the supervisor has no more events"));
             }
+            // Before anybody is told: who waits for a service and then asks for it finds it.
+            self.units.send_if_modified(|units| patch(units, &batch.events));
             last = match self.store.add(id, last, batch.events).await {
                 Ok(last) => last,
                 Err(failure) => return Ok(failure),
@@ -381,4 +383,26 @@ fn after(last: u64, follow: bool) -> Request {
 fn causes(failure: &Failure) -> String {
     let words = std::iter::once(&failure.message).chain(&failure.causes);
     words.map(String::as_str).collect::<Vec<_>>().join(": ")
+}
+
+/// Puts the states that events tell into a report.
+fn patch(units: &mut Option<Arc<UnitsReport>>, events: &[Event]) -> bool {
+    let Some(units) = units else { return false };
+    let units = Arc::make_mut(units);
+    let mut changed = false;
+    for event in events {
+        let service = units
+            .services
+            .iter_mut()
+            .find(|service| Some(&service.name) == event.unit.as_ref());
+        let state = event
+            .to
+            .as_deref()
+            .and_then(|word| ServiceState::ALL.into_iter().find(|state| state.as_str() == word));
+        if let (Some(service), Some(state)) = (service, state) {
+            service.state = state;
+            changed = true;
+        }
+    }
+    changed
 }

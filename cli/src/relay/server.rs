@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::time::Timestamp;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Notify;
@@ -155,6 +156,7 @@ fn own(place: &Place) -> Result<(Owned, UnixListener), Failure> {
 /// Another relay in its place, files that cannot be made.
 pub async fn run(options: Options, output: Box<dyn Write + Send>) -> Result<(), Failure> {
     let (owned, listener) = own(&options.place)?;
+    more_descriptors();
     let log = Log::new(output);
     // What is wrong with it is no reason to do without everything else.
     let listeners = match web::bind(options.place.state(), options.port).await {
@@ -189,6 +191,19 @@ pub async fn run(options: Options, output: Box<dyn Write + Send>) -> Result<(), 
     log.say(&format!("relay ends: {why}"));
     drop(owned);
     Ok(())
+}
+
+/// Takes as many descriptors as the system lets us have: each channel, client and connection through the proxy needs some.
+fn more_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, fewer connections are served.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }
 
 async fn serve_web(listeners: Vec<TcpListener>, shared: Arc<Shared>) -> Infallible {

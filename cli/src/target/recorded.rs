@@ -78,6 +78,14 @@ impl Target {
     /// # Errors
     /// A download that breaks, a disk that is full.
     pub async fn download_logs(&self) -> Result<TempDir, Failure> {
+        self.download_logs_within(LOGS_LIMIT).await
+    }
+
+    /// As [`Self::download_logs`], of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Those, and a directory that is larger.
+    pub async fn download_logs_within(&self, limit: u64) -> Result<TempDir, Failure> {
         let directory = tempfile::tempdir().map_err(|error| cannot_keep(&error))?;
         let mut spool = tempfile::tempfile().map_err(|error| cannot_keep(&error))?;
         let mut parts = self.docker.download(&self.info.container_id, paths::LOGS);
@@ -86,9 +94,9 @@ impl Target {
             match part {
                 Ok(bytes) => {
                     total += bytes.len() as u64;
-                    if total > LOGS_LIMIT {
+                    if total > limit {
                         return Err(Failure::failed(format!(
-                            "the logs of box `{}` are larger than {LOGS_LIMIT} bytes",
+                            "the logs of box `{}` are larger than {limit} bytes",
                             self.info.name
                         )));
                     }

@@ -22,6 +22,7 @@ mod tests;
 
 use std::collections::HashMap;
 
+use agentbox_ctl::config::model::Unit;
 use agentbox_ctl::report::{Event, ServiceState, TaskState, UnitState, UnitsReport};
 use agentbox_ctl::time::Timestamp;
 use serde::Serialize;
@@ -55,6 +56,15 @@ pub struct Needs {
     pub units: Vec<String>,
     /// A look at whether there is anything to do (`run_once`).
     pub looks: bool,
+}
+
+impl Needs {
+    /// What a unit waits for, by its name.
+    pub fn of(unit: Unit) -> (String, Self) {
+        let looks = unit.task().is_some_and(|task| task.run_once.is_some());
+        let units = unit.needs;
+        (unit.name, Self { units, looks })
+    }
 }
 
 /// How the units came up. Its JSON is what `timeline --json` prints; times are milliseconds since the box's start.
