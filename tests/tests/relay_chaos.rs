@@ -7,11 +7,6 @@
 //!
 //! The seed is printed; `AGENTBOX_CHAOS_SEED` gives another one.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the seed and what was done, for whoever reads a run that failed"
-)]
-
 use std::fs;
 use std::time::{Duration, Instant};
 
