@@ -48,13 +48,16 @@ fn same_answers(test_box: &TestBox<'_>) {
         ("status", &[]),
         ("logs", &["worker"]),
     ] {
-        let with = test_box.run(verb, arguments);
-        let without = test_box.run(verb, &[arguments, &["--no-relay"]].concat());
-        assert_eq!(
-            (with.code, &with.stdout),
-            (without.code, &without.stdout),
-            "{with}{without}"
-        );
+        // A unit may just be on its way into another state.
+        wait_for("the same answers", LIMIT, || {
+            let with = test_box.run(verb, arguments);
+            let without = test_box.run(verb, &[arguments, &["--no-relay"]].concat());
+            if (with.code, &with.stdout) == (without.code, &without.stdout) {
+                Ok(())
+            } else {
+                Err(format!("{with}{without}"))
+            }
+        });
     }
 }
 
