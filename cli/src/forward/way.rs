@@ -147,7 +147,7 @@ impl<'a> Way<'a> {
             State::Exec => None,
             State::Open(channel) => Some((Arc::clone(channel), false)),
             State::Closed => {
-                let channel = Arc::new(self.target.channel().await.map_err(Problem::Unreachable)?);
+                let channel = Arc::new(self.target.own_channel().await.map_err(Problem::Unreachable)?);
                 *state = State::Open(Arc::clone(&channel));
                 Some((channel, true))
             }
@@ -187,7 +187,7 @@ impl<'a> Way<'a> {
     async fn owner(&self, port: u16) -> Option<String> {
         let units = match self.channel().await.ok()? {
             Some((channel, _)) => channel.units().await,
-            None => self.target.channel().await.ok()?.units().await,
+            None => self.target.own_channel().await.ok()?.units().await,
         };
         let services = units.ok()?.services;
         let service = services

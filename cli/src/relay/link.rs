@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::Request;
-use agentbox_ctl::report::{Event, ServiceState, UnitsReport};
+use agentbox_ctl::report::UnitsReport;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -214,7 +214,7 @@ impl Link {
                     Ok(Err(_)) => return,
                     Err(_) => {
                         let _starting = self.unheld().await;
-                        if let Err(failure) = self.catch_up().await {
+                        if let Err(failure) = Box::pin(self.catch_up()).await {
                             self.say(&format!("its journal cannot be read: {}", failure.message));
                         }
                     }
@@ -257,7 +257,8 @@ impl Link {
         };
         let channel = {
             let _starting = self.unheld().await;
-            let opening = Channel::open(&self.docker, &container, &name);
+            // On the heap, as what is large and soon over: all that lasts is small then.
+            let opening = Box::pin(Channel::open(&self.docker, &container, &name));
             // The request may have gone out over a connection that leads nowhere any more; the next one does not.
             let late = |_| Failure::failed("the engine does not start its other end");
             Arc::new(timeout(OPENING_PATIENCE, opening).await.map_err(late)??)
@@ -311,7 +312,7 @@ impl Link {
                 return Err(Failure::failed("the supervisor has no more events"));
             }
             // Before anybody is told: who waits for a service and then asks for it finds it.
-            self.units.send_if_modified(|units| patch(units, &batch.events));
+            self.units.send_if_modified(|units| batch.tell(units));
             last = match self.store.add(id, last, batch.events).await {
                 Ok(last) => last,
                 Err(failure) => return Ok(failure),
@@ -383,26 +384,4 @@ fn after(last: u64, follow: bool) -> Request {
 fn causes(failure: &Failure) -> String {
     let words = std::iter::once(&failure.message).chain(&failure.causes);
     words.map(String::as_str).collect::<Vec<_>>().join(": ")
-}
-
-/// Puts the states that events tell into a report.
-fn patch(units: &mut Option<Arc<UnitsReport>>, events: &[Event]) -> bool {
-    let Some(units) = units else { return false };
-    let units = Arc::make_mut(units);
-    let mut changed = false;
-    for event in events {
-        let service = units
-            .services
-            .iter_mut()
-            .find(|service| Some(&service.name) == event.unit.as_ref());
-        let state = event
-            .to
-            .as_deref()
-            .and_then(|word| ServiceState::ALL.into_iter().find(|state| state.as_str() == word));
-        if let (Some(service), Some(state)) = (service, state) {
-            service.state = state;
-            changed = true;
-        }
-    }
-    changed
 }
