@@ -17,7 +17,7 @@ use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::holder;
+use super::owner::holder;
 use super::place::Place;
 use super::wire::{self, Answer, Ask, Engine, Health, Line, Question, Reply, VERSION};
 use crate::boxes::BoxInfo;

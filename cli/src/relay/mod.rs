@@ -15,27 +15,14 @@ mod client;
 mod engine;
 mod link;
 mod log;
+mod owner;
 mod place;
 mod server;
 mod store;
 mod web;
 pub mod wire;
 
-use std::fs::{self, OpenOptions};
-
 pub use self::client::{Absence, Events, Relay, ensure, health, hold, stop};
+pub use self::owner::holder;
 pub use self::place::Place;
 pub use self::server::{Options, run};
-
-/// The process that is the relay: who holds the lock, by what it wrote there.
-pub fn holder(place: &Place) -> Option<u32> {
-    let lock = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(place.lock())
-        .ok()?;
-    if lock.try_lock().is_ok() {
-        return None;
-    }
-    fs::read_to_string(place.lock()).ok()?.trim().parse().ok()
-}
