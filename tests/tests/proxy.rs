@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use agentbox_tests::forwarder::Forwarder;
 use agentbox_tests::{Project, TestBox, wait_for};
 
 /// In the box its own name leads to its own service, whoever resolves it: `curl` answers for `localhost` itself, most
@@ -203,4 +205,43 @@ fn a_browser_finds_a_box_by_its_name() {
         "{} bytes",
         picture.len()
     );
+}
+
+/// What an engine publishes on its own loopback is not on ours when it is elsewhere.
+#[test]
+fn a_box_on_an_engine_elsewhere_is_reached_over_its_channel() {
+    let forwarder = Forwarder::to_engine();
+    let project = Project::new(
+        "services:\n  web: {command: exec python3 -m http.server 3000 --bind 127.0.0.1, expose: {port: 3000}}\n",
+    )
+    .by_way_of(forwarder.url(), Path::new(""))
+    .with_relay();
+    project.file("page", "content\n");
+    project.file("large", vec![b'x'; 8 << 20]);
+    let test_box = project.create(&["--wait"]);
+    let (_, host, port) = url(&test_box);
+    let page = ask(&port, &host, "/page", "");
+    assert!(
+        page.starts_with("HTTP/1.1 200 ") && page.ends_with("\r\n\r\ncontent\n"),
+        "{page}"
+    );
+    let (head, body) = ask(&port, &host, "/large", "")
+        .split_once("\r\n\r\n")
+        .map(|(head, body)| (head.to_owned(), body.len()))
+        .expect("an answer");
+    assert_eq!(body, 8 << 20, "{head}");
+    // It is the channel that leads there: without one there is no way.
+    let connects = test_box.processes_matching("agentbox-ctl connect").len();
+    assert_eq!(connects, 1);
+    test_box.run("stop", &[]).ok();
+    assert!(ask(&port, &host, "/page", "").starts_with("HTTP/1.1 503 "));
+    test_box.run("start", &["--wait"]).ok();
+    wait_for("the page", Duration::from_secs(60), || {
+        let answer = ask(&port, &host, "/page", "");
+        if answer.ends_with("content\n") {
+            Ok(())
+        } else {
+            Err(answer)
+        }
+    });
 }

@@ -155,6 +155,13 @@ impl Link {
         timeout(patience, channel.units()).await.ok()?.ok()
     }
 
+    /// Has what [`Self::units`] gives be as it is now, where the box says so in time.
+    pub(super) async fn renew(&self, patience: Duration) {
+        if let Some(units) = self.units_now(patience).await {
+            self.units.send_replace(Some(Arc::new(units)));
+        }
+    }
+
     /// Starts nothing in the box for a while; returns when nothing is being started.
     pub(super) async fn hold(&self) {
         self.held.send_replace(Some(Instant::now() + HOLD));

@@ -3,12 +3,16 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::Engine;
 use super::link::Link;
 use super::server::Shared;
 use crate::boxes::{BoxInfo, BoxState};
 use crate::web::{Boxes, Connection, WebBox};
+
+/// How long an engine, a channel and a box may take each, while somebody waits for a page.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// What the proxy sees.
 pub(super) struct Site(pub(super) Arc<Shared>);
@@ -42,6 +46,18 @@ impl Boxes for Site {
     fn find(&self, name: &str) -> Option<WebBox> {
         self.named(name)
             .map(|(engine, link, info)| describe(&engine, &link, info))
+    }
+
+    async fn look(&self, name: &str) -> Option<WebBox> {
+        for engine in self.0.watched() {
+            // One that does not answer is as it was.
+            let _ = engine.boxes(PATIENCE).await;
+        }
+        let (engine, link, info) = self.named(name)?;
+        if info.state == BoxState::Running && link.opened(PATIENCE).await.is_some() {
+            link.renew(PATIENCE).await;
+        }
+        Some(describe(&engine, &link, info))
     }
 
     fn all(&self) -> Vec<WebBox> {

@@ -28,6 +28,9 @@ pub trait Boxes: Send + Sync + 'static {
     /// The box of exactly this name.
     fn find(&self, name: &str) -> Option<WebBox>;
 
+    /// As [`Self::find`], but asked of the engine and the box themselves; what is known is the answer where they take long.
+    fn look(&self, name: &str) -> impl Future<Output = Option<WebBox>> + Send;
+
     /// All boxes, in the order in which they are shown.
     fn all(&self) -> Vec<WebBox>;
 

@@ -166,10 +166,14 @@ async fn respond<B: Boxes>(
     match &target.authority.site {
         Site::Index => index(boxes, &target, &request),
         Site::Box(name) => {
-            let Some(web_box) = boxes.find(name) else {
-                return Err(no_such_box(&format!("there is no box `{name}`")));
+            let route = match boxes.find(name).map(|known| route::find(&known)) {
+                Some(Ok(route)) => route,
+                // What has just become ready may not be known yet.
+                Some(Err(_)) | None => match boxes.look(name).await {
+                    Some(web_box) => route::find(&web_box)?,
+                    None => return Err(no_such_box(&format!("there is no box `{name}`"))),
+                },
             };
-            let route = route::find(&web_box)?;
             forward::forward(boxes, &shared.pool, &route, &target, client.ip(), request, slot).await
         }
         Site::App { app, name } => Err(no_such_box(&format!("there is no `{app}` in box `{name}`"))),

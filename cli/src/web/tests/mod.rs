@@ -34,6 +34,10 @@ impl Boxes for Fake {
         self.all().into_iter().find(|web_box| web_box.name == name)
     }
 
+    async fn look(&self, name: &str) -> Option<WebBox> {
+        self.find(name)
+    }
+
     fn all(&self) -> Vec<WebBox> {
         self.0.lock().unwrap().clone()
     }
