@@ -235,6 +235,17 @@ fn followers_get_every_event_once_whatever_is_killed() {
     assert_ne!(first, second);
     crash(&test_box, "web");
     all_once(&follower, &test_box);
+    // It is asked again, and tells what the box alone does not.
+    test_box.run("pause", &[]).ok();
+    wait_for("the pause", LIMIT, || {
+        let seen = parse(&whole_lines(&follower.stdout()));
+        match box_states(&seen).last() {
+            Some((_, to)) if to == "paused" => Ok(()),
+            last => Err(format!("{last:?}")),
+        }
+    });
+    test_box.run("unpause", &[]).ok();
+    relay_with_channels(&project, 1);
     // The supervisor.
     let old = test_box.pid("web");
     test_box

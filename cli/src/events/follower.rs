@@ -16,6 +16,7 @@ use agentbox_ctl::client::{Call, Part};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::protocol::message::{Item, Request};
 use agentbox_ctl::report::{Event, EventKind};
+use tokio::time::{Instant, timeout_at};
 
 use crate::boxes::{self, BoxState};
 use crate::context::Context;
@@ -43,7 +44,12 @@ pub struct Follower<'a> {
     /// Whether it was told that the engine cannot be asked.
     cut_off: bool,
     pause: Duration,
+    /// When a relay that was lost is asked again.
+    look_at: Instant,
 }
+
+/// How often a relay is asked that does not answer.
+const RELAY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Events under way.
 enum Link {
@@ -95,6 +101,7 @@ impl<'a> Follower<'a> {
             away: None,
             cut_off: false,
             pause: FIRST_PAUSE,
+            look_at: Instant::now(),
         }
     }
 
@@ -113,7 +120,22 @@ impl<'a> Follower<'a> {
                 self.connect().await?;
                 continue;
             };
-            match link.next().await {
+            let came = match (&*link, &self.target.relay) {
+                // It tells of the box itself, too: once it is there again it is asked.
+                (Link::Box(..), Some(relay)) => match timeout_at(self.look_at, link.next()).await {
+                    Ok(came) => came,
+                    Err(_) => {
+                        self.look_at = Instant::now() + RELAY_PAUSE;
+                        let id = &self.target.info.id;
+                        if let Ok(events) = relay.events(id, self.last, self.row, true).await {
+                            self.link = Some(Link::Relay(events));
+                        }
+                        continue;
+                    }
+                },
+                _ => link.next().await,
+            };
+            match came {
                 Came::Event(event, row) => {
                     self.pause = FIRST_PAUSE;
                     self.row = row.map_or(self.row, |row| self.row.max(row));
@@ -184,6 +206,7 @@ impl<'a> Follower<'a> {
             match self.open().await {
                 Ok(link) => {
                     self.link = Some(link);
+                    self.look_at = Instant::now() + RELAY_PAUSE;
                     if self.away.take().is_some() {
                         ui.status(&format!("box `{name}` is running"));
                     }
