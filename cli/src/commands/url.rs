@@ -3,7 +3,7 @@
 use std::process::{Command, ExitStatus, Stdio};
 
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::report::{ServiceState, ServiceStatus, UnitsReport, one_line, service_reason};
+use agentbox_ctl::report::{ServiceState, UnitsReport, one_line, service_reason, service_state};
 use serde::Serialize;
 
 use super::on_runtime;
@@ -136,7 +136,7 @@ fn check(name: &str, units: &UnitsReport) -> Result<(), Failure> {
     let unit = one_line(&service.name);
     if service.state != ServiceState::Ready {
         let mut failure = Failure::failed(format!("service `{unit}` of box `{name}` is not ready"))
-            .cause(describe(service));
+            .cause(service_state(service));
         if let Some(reason) = service_reason(service) {
             failure = failure.cause(reason);
         }
@@ -152,18 +152,6 @@ fn check(name: &str, units: &UnitsReport) -> Result<(), Failure> {
                 .cause(one_line(reason))
                 .hint(format!("agentbox status {name}")),
         ),
-    }
-}
-
-fn describe(service: &ServiceStatus) -> String {
-    if service.blocked_on.is_empty() {
-        format!("it is {}", service.state)
-    } else {
-        format!(
-            "it is {} (needs {})",
-            service.state,
-            one_line(&service.blocked_on.join(", "))
-        )
     }
 }
 
@@ -200,6 +188,8 @@ mod tests {
     use agentbox_ctl::config::model::Expose;
 
     use super::*;
+    use agentbox_ctl::report::ServiceStatus;
+
     use crate::testing::{report, service};
 
     fn exposed(state: ServiceState) -> ServiceStatus {

@@ -1,6 +1,8 @@
 //! Whether a box's service can be reached now, and if not, what to say.
 
-use agentbox_ctl::report::{ServiceState, ServiceStatus, UnitsReport, one_line, service_reason};
+use agentbox_ctl::report::{
+    ServiceState, ServiceStatus, UnitsReport, one_line, service_reason, service_state,
+};
 use http::StatusCode;
 
 use super::boxes::WebBox;
@@ -78,7 +80,7 @@ pub(super) fn find(web_box: &WebBox) -> Result<Route, Notice> {
     let unit = one_line(&service.name);
     if service.state != ServiceState::Ready {
         let mut notice = not_now(format!("service `{unit}` of box `{name}` is not ready"))
-            .cause(describe(service))
+            .cause(service_state(service))
             .units(units)
             .hint(format!("agentbox logs {name} {unit}"))
             .reload(SOON);
@@ -113,18 +115,6 @@ pub(super) fn find(web_box: &WebBox) -> Result<Route, Notice> {
 pub(super) fn exposed(units: &UnitsReport) -> Option<(&ServiceStatus, u16)> {
     let mut services = units.services.iter();
     services.find_map(|service| Some((service, service.expose.as_ref()?.port)))
-}
-
-fn describe(service: &ServiceStatus) -> String {
-    if service.blocked_on.is_empty() {
-        format!("it is {}", service.state)
-    } else {
-        format!(
-            "it is {} (needs {})",
-            service.state,
-            one_line(&service.blocked_on.join(", "))
-        )
-    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,23 @@ pub struct Event {
     pub exit_code: Option<i32>,
 }
 
+impl Event {
+    /// What a reader is told that missed the events up to the number `missed`: they are no longer kept.
+    pub fn gap(missed: u64) -> Self {
+        Self {
+            seq: Some(missed),
+            time: Timestamp::now(),
+            box_name: None,
+            kind: EventKind::Gap,
+            unit: None,
+            from: None,
+            to: None,
+            pid: None,
+            exit_code: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,4 +12,4 @@ pub use line::event_line;
 pub use plain::{is_unwanted, one_line, strip_controls};
 pub use state::{ServiceState, TaskState, UnitState};
 pub use status::{Record, ServiceStatus, TaskStatus, UnitsReport};
-pub use table::{align, service_reason, status_table, task_reason};
+pub use table::{align, service_reason, service_state, status_table, task_reason};

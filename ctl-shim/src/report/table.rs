@@ -80,6 +80,16 @@ pub fn service_reason(service: &ServiceStatus) -> Option<String> {
     }
 }
 
+/// The state of a service as the cause of something: `it is waiting (needs install)`.
+pub fn service_state(service: &ServiceStatus) -> String {
+    if service.blocked_on.is_empty() {
+        format!("it is {}", service.state)
+    } else {
+        let needs = service.blocked_on.join(", ");
+        format!("it is {} (needs {})", service.state, one_line(&needs))
+    }
+}
+
 /// As [`service_reason`], of a task. That a task was done already is no news.
 pub fn task_reason(task: &TaskStatus) -> Option<String> {
     match (&task.reason, task.state) {

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::report::{Event, EventKind};
+use crate::report::Event;
 use crate::time::Timestamp;
 
 /// Events that are kept.
@@ -118,7 +118,7 @@ impl Journal {
     }
 
     /// The next events after `after`, oldest first, [`BATCH`] at most. Where some are no longer kept, the first is
-    /// a [`EventKind::Gap`] that carries the number of the last one missed. `since` skips older ones.
+    /// a [gap](Event::gap) that carries the number of the last one missed. `since` skips older ones.
     ///
     /// # Errors
     /// Those of the file system.
@@ -131,17 +131,7 @@ impl Journal {
         let oldest = self.oldest_kept();
         // A reader that asks from the beginning has missed nothing it knew of.
         if after > 0 && after + 1 < oldest {
-            events.push(Event {
-                seq: Some(oldest - 1),
-                time: Timestamp::now(),
-                box_name: None,
-                kind: EventKind::Gap,
-                unit: None,
-                from: None,
-                to: None,
-                pid: None,
-                exit_code: None,
-            });
+            events.push(Event::gap(oldest - 1));
         }
         after = after.max(oldest - 1);
         let wanted = |event: &Event| {
@@ -186,6 +176,7 @@ pub fn read(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Event>> +
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::EventKind;
 
     fn event(seq: u64) -> Event {
         Event {

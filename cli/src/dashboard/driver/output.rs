@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::model::{Input, LogNews};
-use super::watch::Deaf;
+use super::watch::{Deaf, Stop};
 use crate::target::Target;
 
 /// Lines of each unit that are shown from before.
@@ -70,23 +70,6 @@ pub(super) fn follow(
 enum End {
     Over,
     TooFast,
-}
-
-enum Stop {
-    Deaf,
-    Failed(Failure),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Deaf> for Stop {
-    fn from(_: Deaf) -> Self {
-        Self::Deaf
-    }
 }
 
 /// Passes on one stream, until it brings more than can be shown.

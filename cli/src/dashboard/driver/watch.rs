@@ -103,8 +103,8 @@ struct Session {
 #[derive(Debug)]
 pub(super) struct Deaf;
 
-/// Why watching was not gone on with.
-enum Stop {
+/// Why something was not gone on with.
+pub(super) enum Stop {
     Deaf,
     Failed(Failure),
 }

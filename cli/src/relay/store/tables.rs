@@ -184,7 +184,7 @@ pub(super) fn next(
             })?;
         // A reader that asks from the beginning has missed nothing that it knew of.
         if let Some(oldest) = oldest.filter(|oldest| after.saturating_add(1) < *oldest) {
-            events.push((row, gap(oldest - 1)));
+            events.push((row, Event::gap(oldest - 1)));
         }
         if row == 0 {
             // What has no number is newer than that one when it was stored later.
@@ -212,20 +212,6 @@ pub(super) fn next(
         }
     }
     Ok(events)
-}
-
-fn gap(missed: u64) -> Event {
-    Event {
-        seq: Some(missed),
-        time: Timestamp::now(),
-        box_name: None,
-        kind: EventKind::Gap,
-        unit: None,
-        from: None,
-        to: None,
-        pid: None,
-        exit_code: None,
-    }
 }
 
 /// Notes that these boxes are on the engine, and removes what has not been for long.
