@@ -7,7 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use agentbox_tests::engine::docker;
-use agentbox_tests::{Output, Project, Running, TestBox, wait_for};
+use agentbox_tests::events::{all_once, box_states, numbers, parse};
+use agentbox_tests::{Output, Project, TestBox, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -64,27 +65,6 @@ fn events(test_box: &TestBox<'_>, arguments: &[&str]) -> Vec<Value> {
     )
 }
 
-fn parse(lines: &str) -> Vec<Value> {
-    lines
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("an event is JSON"))
-        .collect()
-}
-
-fn numbers(events: &[Value]) -> Vec<u64> {
-    events.iter().filter_map(|event| event["seq"].as_u64()).collect()
-}
-
-/// What happened to the box itself.
-fn box_states(events: &[Value]) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    events
-        .iter()
-        .filter(|event| event["kind"] == "box-state")
-        .map(|event| (text(&event["from"]), text(&event["to"])))
-        .collect()
-}
-
 /// Ends the leader of a unit, and waits until its events are in the box's own journal.
 #[track_caller]
 fn crash(test_box: &TestBox<'_>, unit: &str) {
@@ -93,33 +73,6 @@ fn crash(test_box: &TestBox<'_>, unit: &str) {
     test_box.wait_unit(unit, "a new process", |unit| {
         unit["state"] == "running" && unit["pid"].as_u64() != Some(old)
     });
-}
-
-/// The events that a follower has printed, once the box's own newest is among them: each number once, in order.
-#[track_caller]
-fn all_once(follower: &Running, test_box: &TestBox<'_>) -> Vec<Value> {
-    let own = numbers(&events(test_box, &["--no-relay"]));
-    let seen = wait_for("all events", LIMIT, || {
-        let seen = parse(&whole_lines(&follower.stdout()));
-        if numbers(&seen).last() >= own.last() {
-            Ok(seen)
-        } else {
-            Err(format!("{:?} of {own:?}", numbers(&seen)))
-        }
-    });
-    let last = *own.last().expect("there are events");
-    assert_eq!(
-        numbers(&seen),
-        (1..=last).collect::<Vec<_>>(),
-        "{}",
-        follower.stderr()
-    );
-    seen
-}
-
-fn whole_lines(text: &str) -> String {
-    let end = text.rfind('\n').map_or(0, |at| at + 1);
-    text[..end].to_owned()
 }
 
 #[test]
@@ -225,20 +178,20 @@ fn followers_get_every_event_once_whatever_is_killed() {
     let test_box = project.create(&["--wait"]);
     let first = relay_with_channels(&project, 1);
     let follower = test_box.start("events", &["-f", "--json"]);
-    all_once(&follower, &test_box);
+    all_once(&follower, &test_box, LIMIT);
     // The relay, while something happens, and another one comes.
     kill(first, Signal::SIGKILL).expect("the relay is there");
     crash(&test_box, "web");
-    all_once(&follower, &test_box);
+    all_once(&follower, &test_box, LIMIT);
     let _second = project.start(&["relay", "run"]);
     let second = relay_with_channels(&project, 1);
     assert_ne!(first, second);
     crash(&test_box, "web");
-    all_once(&follower, &test_box);
+    all_once(&follower, &test_box, LIMIT);
     // It is asked again, and tells what the box alone does not.
     test_box.run("pause", &[]).ok();
     wait_for("the pause", LIMIT, || {
-        let seen = parse(&whole_lines(&follower.stdout()));
+        let seen = parse(&follower.stdout());
         match box_states(&seen).last() {
             Some((_, to)) if to == "paused" => Ok(()),
             last => Err(format!("{last:?}")),
@@ -254,7 +207,7 @@ fn followers_get_every_event_once_whatever_is_killed() {
     test_box.wait_unit("web", "a new web", |unit| {
         unit["state"] == "running" && unit["pid"].as_u64() != Some(old)
     });
-    all_once(&follower, &test_box);
+    all_once(&follower, &test_box, LIMIT);
     // The box.
     relay_with_channels(&project, 1);
     test_box.run("pause", &[]).ok();
@@ -263,7 +216,7 @@ fn followers_get_every_event_once_whatever_is_killed() {
     relay_with_channels(&project, 1);
     test_box.run("stop", &[]).ok();
     test_box.run("start", &["--wait"]).ok();
-    let seen = all_once(&follower, &test_box);
+    let seen = all_once(&follower, &test_box, LIMIT);
     assert!(box_states(&seen).contains(&("paused".to_owned(), "running".to_owned())));
     // What is stored is the same.
     let stored = events(&test_box, &[]);
@@ -309,7 +262,7 @@ fn a_relay_that_hangs_costs_a_moment_and_no_answer() {
     let test_box = project.create(&["--wait"]);
     let pid = relay_with_channels(&project, 1);
     let follower = test_box.start("events", &["-f", "--json"]);
-    all_once(&follower, &test_box);
+    all_once(&follower, &test_box, LIMIT);
     let plain = test_box.run("status", &["--no-relay"]).ok();
     kill(pid, Signal::SIGSTOP).expect("the relay is there");
     let hanging = test_box.run("status", &["-v"]).ok();
@@ -324,7 +277,7 @@ fn a_relay_that_hangs_costs_a_moment_and_no_answer() {
         "{hanging}{plain}"
     );
     crash(&test_box, "web");
-    all_once(&follower, &test_box);
+    all_once(&follower, &test_box, LIMIT);
     project.run(&["relay", "status"]).expect_code(1).complains(&[
         &format!("error: the relay (process {pid}) does not answer"),
         "hint: agentbox relay stop",
