@@ -25,6 +25,8 @@ pub struct Context {
     pub home: Option<PathBuf>,
     /// The user's settings of agentbox: `$XDG_CONFIG_HOME/agentbox` or its like, where there is a home.
     pub config_directory: Option<PathBuf>,
+    /// What belongs to the user and not to a project: `$XDG_DATA_HOME/agentbox` or its like, where there is a home.
+    pub data_directory: Option<PathBuf>,
     /// Where the relay is; `None` where it is not wanted, or there is no place for it.
     pub relay: Option<relay::Place>,
 }
@@ -60,8 +62,11 @@ impl Context {
             .filter(|directory| !directory.is_empty())
             .map(PathBuf::from)
             .or_else(|| home.as_ref().map(|home| home.join(".docker")));
-        let config_directory = ProjectDirs::from("dev", "agentbox", "agentbox")
+        let directories = ProjectDirs::from("dev", "agentbox", "agentbox");
+        let config_directory = directories
+            .as_ref()
             .map(|directories| directories.config_dir().to_owned());
+        let data_directory = directories.map(|directories| directories.data_local_dir().to_owned());
         Ok(Self {
             ui: Ui::for_terminal(global),
             json: global.json,
@@ -74,6 +79,7 @@ impl Context {
             directory,
             home,
             config_directory,
+            data_directory,
             relay: relay::Place::find().filter(|_| !global.no_relay),
         })
     }

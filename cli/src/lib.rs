@@ -36,6 +36,7 @@ pub mod relay;
 pub mod seed;
 pub mod session;
 pub mod settings;
+pub mod spec;
 pub mod supervisor_binary;
 pub mod target;
 pub mod terminal;

@@ -9,7 +9,7 @@
 //!                                    └─ client ─┘                      (either side)
 //! ```
 //!
-//! The modules `config`, `graph`, `report`, `protocol`, `client`, `logs::reader` and `failure` build on every
+//! The modules `config`, `graph`, `report`, `protocol`, `client`, `logs::reader`, `spec` and `failure` build on every
 //! platform and know nothing of processes; `work` runs git on either side; the feature `supervisor` adds what runs inside a box.
 
 pub mod client;
@@ -23,6 +23,7 @@ pub mod logs;
 pub mod paths;
 pub mod protocol;
 pub mod report;
+pub mod spec;
 pub mod time;
 pub mod work;
 

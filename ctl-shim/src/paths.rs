@@ -52,6 +52,16 @@ pub const SECRETS_NAME: &str = "secrets";
 pub const CARRIED: &str = "/var/lib/agentbox/private/carried.json";
 /// Where secrets were carried to, in the same form.
 pub const CARRIED_SECRETS: &str = "/var/lib/agentbox/private/carried-secrets.json";
+/// Copies of the service specs and setup scripts that are attached, inside [`PRIVATE`]; the host writes it.
+pub const ATTACHED: &str = "/var/lib/agentbox/private/attached.json";
+/// File name of [`ATTACHED`], inside the private directory.
+pub const ATTACHED_NAME: &str = "attached.json";
+/// File name of the copies that were there when the box started, inside the private directory; the supervisor writes it.
+pub const IN_EFFECT_NAME: &str = "attached-in-effect.json";
+/// File name of what `systemctl enable` and `disable` said in this box, inside the private directory; the supervisor writes it.
+pub const ENABLED_NAME: &str = "enabled.json";
+/// The box's apps, inside [`PRIVATE`]; the host writes it.
+pub const APPS: &str = "/var/lib/agentbox/private/apps.json";
 /// Directories whose content nobody wants in a box that starts from a checkpoint.
 pub const NEVER_WARM: [&str; 3] = ["/tmp", LOGS, "/var/lib/apt/lists"];
 /// Files in home directories of which the same is true: what somebody typed into a shell, or a shell of some language or

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use agentbox_ctl::config::model::Carry;
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::spec::Attachments;
 use agentbox_ctl::time::Timestamp;
 
 use super::{on_runtime, url};
@@ -142,6 +143,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             None => project_config::of_project(&project)?,
         },
         reference: arguments.from_branch.clone(),
+        attached: Attachments::default(),
     };
     let config = &order.config.config;
     if let Some(name) = &arguments.name {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use agentbox_ctl::failure::{Failure, Kind};
 use agentbox_ctl::identity::Identity;
+use agentbox_ctl::spec::Attachments;
 
 use super::delivery::{self, Parcel};
 use super::{Looked, Made, took};
@@ -59,6 +60,7 @@ pub(super) struct Attempt<'a> {
     pub(super) docker: &'a Docker,
     pub(super) project: &'a Project,
     pub(super) config: &'a ValidFile,
+    pub(super) attached: &'a Attachments,
     pub(super) source: &'a Looked,
     pub(super) settings: &'a Settings,
     pub(super) carried: &'a carry::Plan,
@@ -304,6 +306,7 @@ impl Attempt<'_> {
             start: self.start_kind(),
             identity: self.identity()?,
             config: self.config.bytes.clone(),
+            attached: self.attached()?,
         };
         let archive = seed
             .archive()
@@ -315,6 +318,15 @@ impl Attempt<'_> {
         );
         uploaded?;
         Ok(attached?)
+    }
+
+    fn attached(&self) -> Result<Option<Vec<u8>>, Failure> {
+        if self.attached.is_empty() {
+            return Ok(None);
+        }
+        serde_json::to_vec(self.attached)
+            .map(Some)
+            .map_err(|error| Failure::failed("cannot encode what is attached").because(&error))
     }
 
     fn identity(&self) -> Result<Vec<u8>, Failure> {

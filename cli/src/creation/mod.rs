@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agentbox_ctl::failure::Failure;
+use agentbox_ctl::spec::Attachments;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
@@ -45,6 +46,8 @@ pub struct Order {
     pub config: ValidFile,
     /// The commit to fork from; `None` is the work tree as it is.
     pub reference: Option<String>,
+    /// Service specs and setup scripts of its owner's.
+    pub attached: Attachments,
 }
 
 /// A project that is looked at.
@@ -118,6 +121,7 @@ pub async fn create(
             docker,
             project,
             config: &order.config,
+            attached: &order.attached,
             source: &source,
             settings,
             carried,

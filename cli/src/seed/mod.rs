@@ -51,6 +51,8 @@ pub struct Seed {
     pub identity: Vec<u8>,
     /// Content of `agentbox.yaml`, exactly as it was validated.
     pub config: Option<Vec<u8>>,
+    /// Content of `attached.json`.
+    pub attached: Option<Vec<u8>>,
 }
 
 impl Seed {
@@ -79,6 +81,9 @@ impl Seed {
         archive.directory(paths::WORKSPACE, SHARED, self.owner)?;
         if let Some(config) = &self.config {
             archive.file(paths::PUSHED, config, 0o600, root)?;
+        }
+        if let Some(attached) = &self.attached {
+            archive.file(paths::ATTACHED, attached, 0o600, root)?;
         }
         archive.builder.finish()?;
         drop(archive);

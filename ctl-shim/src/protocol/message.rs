@@ -68,6 +68,19 @@ pub enum Request {
     },
     /// What listens on TCP in the box: [`Answer::Ports`].
     Ports,
+    /// What units are, beside the states they are in: [`Answer::Described`], in the order asked for.
+    Describe {
+        /// Unit names; empty means all.
+        units: Vec<String>,
+    },
+    /// Whether services start with the box, from its next start on; kept with the box, and above what the configuration
+    /// or a spec says: [`Answer::Units`], `changed` where it was otherwise.
+    Enable {
+        /// Unit names.
+        units: Vec<String>,
+        /// Whether they do.
+        enabled: bool,
+    },
     /// A TCP connection to a port of the box's loopback: [`Item::Opened`] once it stands, then data and ends both ways
     /// (see [`super::dial`]), then [`Answer::Nothing`] where both directions have ended well. For the host alone.
     Dial {
@@ -156,8 +169,34 @@ pub enum Answer {
     Waited(UnitsReport),
     /// Of [`Request::Ports`], by port.
     Ports(Vec<ListeningPort>),
+    /// Of [`Request::Describe`].
+    Described(Vec<UnitDescription>),
     /// Nothing to say beyond success.
     Nothing,
+}
+
+/// What a unit is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitDescription {
+    /// The unit.
+    pub unit: String,
+    /// Whether it starts with the box. `None` for a task, which has no say in it.
+    pub enabled: Option<bool>,
+    /// Where it is defined, for people: a path, or a spec and its id.
+    pub source: String,
+    /// The equivalent systemd unit file.
+    pub unit_file: String,
+    /// Its processes at this moment, the leader first.
+    pub processes: Vec<UnitProcess>,
+}
+
+/// One process of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitProcess {
+    /// Process id in the box.
+    pub pid: u32,
+    /// Its command line, or the program's name where that cannot be read.
+    pub command: String,
 }
 
 /// A TCP port that a process of the box listens on.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ServiceState, TaskState, one_line, service_reason, task_reason};
 use crate::config::model::Expose;
+use crate::spec::Marks;
 use crate::time::Timestamp;
 
 /// All units of a box, as `status --json` gives them. Absent values are `null`.
@@ -15,6 +16,9 @@ pub struct UnitsReport {
     pub tasks: Vec<TaskStatus>,
     /// What is wrong with the configuration or with the box as a whole, each rendered for a person.
     pub errors: Vec<String>,
+    /// Service specs and setup scripts that are attached. Older supervisors know of none.
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    pub attached: Marks,
 }
 
 /// One service.

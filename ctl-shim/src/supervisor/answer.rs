@@ -45,6 +45,7 @@ pub(super) async fn answer(
             Ok(Answer::Nothing)
         }
         Request::Ports => ports(shared).await,
+        Request::Describe { .. } | Request::Enable { .. } => Err(Failure::failed("not answered yet")),
         Request::Dial { port } => dial::dial(port, stream, shared).await,
         Request::Logs { units, range } => logs(units, &range, stream, shared).await,
     }

@@ -31,6 +31,7 @@ pub(super) fn quiet(context: &Context) -> Context {
         directory: context.directory.clone(),
         home: context.home.clone(),
         config_directory: context.config_directory.clone(),
+        data_directory: context.data_directory.clone(),
         relay: context.relay.clone(),
     }
 }

@@ -1,0 +1,397 @@
+//! Objects of a person as files, one each, named by their ids.
+//!
+//! Writers take turns by a lock, under which a name is looked for before it is taken. A file is replaced as a whole, so a
+//! reader, who takes no lock, and whoever comes after a crash, find the old text or the new one.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::marker::PhantomData;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use agentbox_ctl::failure::Failure;
+use agentbox_ctl::spec::{ServiceSpec, ServiceSpecFields, SetupScript, SetupScriptFields};
+use agentbox_ctl::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::boxes::identity::new_id;
+use crate::ui::one_line;
+
+/// What a file of an object ends with.
+const ENDING: &str = "json";
+
+/// An object that is kept.
+pub trait Kept: Serialize + DeserializeOwned {
+    /// What its owner says of it.
+    type Fields: Clone;
+    /// The directory of all of them, below the data directory.
+    const DIRECTORY: &'static str;
+    /// What an id begins with.
+    const ID_PREFIX: &'static str;
+    /// What it is called in messages.
+    const WORD: &'static str;
+    /// The command that is about it.
+    const COMMAND: &'static str;
+
+    /// A new one.
+    fn new(id: String, fields: Self::Fields, now: Timestamp) -> Self;
+    /// Its id.
+    fn id(&self) -> &str;
+    /// Its name.
+    fn name(&self) -> &str;
+    /// What its owner says.
+    fn fields(&self) -> &Self::Fields;
+    /// The same object with other content.
+    #[must_use]
+    fn with(self, fields: Self::Fields, now: Timestamp) -> Self;
+}
+
+impl Kept for ServiceSpec {
+    type Fields = ServiceSpecFields;
+    const DIRECTORY: &'static str = "service-specs";
+    const ID_PREFIX: &'static str = "svc_";
+    const WORD: &'static str = "service spec";
+    const COMMAND: &'static str = "spec";
+
+    fn new(id: String, fields: Self::Fields, now: Timestamp) -> Self {
+        Self {
+            id,
+            fields,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.fields.name
+    }
+
+    fn fields(&self) -> &Self::Fields {
+        &self.fields
+    }
+
+    fn with(self, fields: Self::Fields, now: Timestamp) -> Self {
+        Self {
+            fields,
+            updated_at: now,
+            ..self
+        }
+    }
+}
+
+impl Kept for SetupScript {
+    type Fields = SetupScriptFields;
+    const DIRECTORY: &'static str = "setup-scripts";
+    const ID_PREFIX: &'static str = "ss_";
+    const WORD: &'static str = "setup script";
+    const COMMAND: &'static str = "setup-script";
+
+    fn new(id: String, fields: Self::Fields, now: Timestamp) -> Self {
+        Self {
+            id,
+            fields,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.fields.name
+    }
+
+    fn fields(&self) -> &Self::Fields {
+        &self.fields
+    }
+
+    fn with(self, fields: Self::Fields, now: Timestamp) -> Self {
+        Self {
+            fields,
+            updated_at: now,
+            ..self
+        }
+    }
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Another object has the name.
+    Taken(Failure),
+    /// There is no such object.
+    Missing(Failure),
+    /// Files cannot be read or written, or the caller's own objection.
+    Failed(Failure),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Taken(failure) | Refused::Missing(failure) | Refused::Failed(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// All objects of one sort.
+#[derive(Debug, Clone)]
+pub struct Store<K> {
+    directory: PathBuf,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kept> Store<K> {
+    /// The store in a data directory, which need not exist.
+    pub fn new(data_directory: &Path) -> Self {
+        Self {
+            directory: data_directory.join(K::DIRECTORY),
+            kind: PhantomData,
+        }
+    }
+
+    /// All objects by name.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood, by name.
+    pub fn list(&self) -> Result<Vec<K>, Failure> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.cannot("read", &self.directory, &error)),
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let path = entry
+                .map_err(|error| self.cannot("read", &self.directory, &error))?
+                .path();
+            if path.extension().is_some_and(|ending| ending == ENDING) {
+                all.extend(self.read(&path)?);
+            }
+        }
+        all.sort_by(|one: &K, other: &K| one.name().cmp(other.name()));
+        Ok(all)
+    }
+
+    /// The object that a word names: its id, else its name.
+    ///
+    /// # Errors
+    /// [`Refused::Missing`] (exit code 3); files that cannot be read.
+    pub fn find(&self, word: &str) -> Result<K, Refused> {
+        if is_id::<K>(word)
+            && let Some(found) = self.read(&self.path(word))?
+        {
+            return Ok(found);
+        }
+        let found = self.list()?.into_iter().find(|kept| kept.name() == word);
+        found.ok_or_else(|| {
+            Refused::Missing(
+                Failure::not_found(format!("there is no {} `{}`", K::WORD, one_line(word)))
+                    .hint(format!("agentbox {} list", K::COMMAND)),
+            )
+        })
+    }
+
+    /// Keeps a new object. Its fields have been checked.
+    ///
+    /// # Errors
+    /// [`Refused::Taken`]; files that cannot be written.
+    pub fn create(&self, fields: K::Fields) -> Result<K, Refused> {
+        let _lock = self.lock()?;
+        let kept = K::new(
+            format!("{}{}", K::ID_PREFIX, new_id()?),
+            fields,
+            Timestamp::now(),
+        );
+        self.check_free(&kept)?;
+        self.write(&kept)?;
+        Ok(kept)
+    }
+
+    /// Gives an object other content, under the lock: what `change` sees is what it replaces. Its result has been checked.
+    ///
+    /// # Errors
+    /// [`Refused::Missing`], [`Refused::Taken`], those of `change`; files that cannot be written.
+    pub fn update(
+        &self,
+        word: &str,
+        change: impl FnOnce(&K::Fields) -> Result<K::Fields, Failure>,
+    ) -> Result<K, Refused> {
+        let _lock = self.lock()?;
+        let old = self.find(word)?;
+        let fields = change(old.fields())?;
+        let new = old.with(fields, Timestamp::now());
+        self.check_free(&new)?;
+        self.write(&new)?;
+        Ok(new)
+    }
+
+    /// Forgets an object.
+    ///
+    /// # Errors
+    /// [`Refused::Missing`]; a file that cannot be removed.
+    pub fn remove(&self, word: &str) -> Result<K, Refused> {
+        let _lock = self.lock()?;
+        let kept = self.find(word)?;
+        let path = self.path(kept.id());
+        fs::remove_file(&path).map_err(|error| self.cannot("remove", &path, &error))?;
+        Ok(kept)
+    }
+
+    fn check_free(&self, kept: &K) -> Result<(), Refused> {
+        let all = self.list()?;
+        let other = all
+            .iter()
+            .find(|other| other.name() == kept.name() && other.id() != kept.id());
+        match other {
+            None => Ok(()),
+            Some(other) => Err(Refused::Taken(
+                Failure::failed(format!(
+                    "there is a {} `{}` already, {}",
+                    K::WORD,
+                    other.name(),
+                    other.id()
+                ))
+                .hint(format!(
+                    "agentbox {} update {}, or another name",
+                    K::COMMAND,
+                    other.name()
+                )),
+            )),
+        }
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.directory.join(format!("{id}.{ENDING}"))
+    }
+
+    /// One file; `None` where it is gone.
+    fn read(&self, path: &Path) -> Result<Option<K>, Failure> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.cannot("read", path, &error)),
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Failure::failed(format!("{} is no {}", path.display(), K::WORD))
+                .because(&error)
+                .hint("mend the file, or move it away")
+        })
+    }
+
+    fn write(&self, kept: &K) -> Result<(), Failure> {
+        let path = self.path(kept.id());
+        let cannot = |error: io::Error| self.cannot("write", &path, &error);
+        let mut text = serde_json::to_vec_pretty(kept)
+            .map_err(|error| Failure::failed(format!("cannot encode the {}", K::WORD)).because(&error))?;
+        text.push(b'\n');
+        // Values may be secrets: a temporary file is its owner's alone, and so stays what becomes of it.
+        let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(cannot)?;
+        file.write_all(&text).map_err(cannot)?;
+        file.as_file().sync_all().map_err(cannot)?;
+        file.persist(&path).map_err(|error| cannot(error.error))?;
+        Ok(())
+    }
+
+    /// Waits until no other process writes.
+    fn lock(&self) -> Result<File, Failure> {
+        let path = self.directory.join("lock");
+        let open = || {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&self.directory)?;
+            let file = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        open().map_err(|error: io::Error| self.cannot("lock", &path, &error))
+    }
+
+    fn cannot(&self, what: &str, path: &Path, error: &io::Error) -> Failure {
+        Failure::failed(format!("cannot {what} {}", path.display()))
+            .because(error)
+            .hint(format!("ls -ld {}", self.directory.display()))
+    }
+}
+
+/// Whether a word has the form of an id: nothing else gets into a path.
+fn is_id<K: Kept>(word: &str) -> bool {
+    word.strip_prefix(K::ID_PREFIX)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(name: &str) -> ServiceSpecFields {
+        ServiceSpecFields {
+            name: name.to_owned(),
+            exec_start: "/bin/true".to_owned(),
+            ..ServiceSpecFields::default()
+        }
+    }
+
+    #[test]
+    fn objects_come_and_go_by_id_and_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Store<ServiceSpec> = Store::new(&directory.path().join("data"));
+        assert_eq!(store.list().unwrap(), []);
+        let api = store.create(fields("api")).unwrap();
+        let worker = store.create(fields("Worker")).unwrap();
+        assert!(matches!(store.create(fields("api")), Err(Refused::Taken(_))));
+        assert_eq!(store.find("api").unwrap(), api);
+        assert_eq!(store.find(&worker.id).unwrap(), worker);
+        assert!(matches!(store.find("../lock"), Err(Refused::Missing(_))));
+        let rename = |to: &'static str| store.update("Worker", move |_| Ok(fields(to)));
+        assert!(matches!(rename("api"), Err(Refused::Taken(_))));
+        assert_eq!(rename("queue").unwrap().id, worker.id);
+        assert!(matches!(rename("x"), Err(Refused::Missing(_))));
+        assert_eq!(store.remove(&api.id).unwrap(), api);
+        let left: Vec<_> = store.list().unwrap().into_iter().map(|kept| kept.fields.name).collect();
+        assert_eq!(left, ["queue"]);
+    }
+
+    #[test]
+    fn of_many_at_once_one_gets_the_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let create = || Store::<ServiceSpec>::new(directory.path()).create(fields("api"));
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+        let taken = |result: &&Result<_, _>| matches!(result, Err(Refused::Taken(_)));
+        assert_eq!(results.iter().filter(taken).count(), 7);
+    }
+
+    #[test]
+    fn what_is_written_is_its_owner_s_alone_and_a_broken_file_is_named() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let store: Store<ServiceSpec> = Store::new(directory.path());
+        let kept = store.create(fields("api")).unwrap();
+        let path = store.path(&kept.id);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "{").unwrap();
+        let failure = store.list().unwrap_err();
+        assert!(failure.message.contains(&kept.id), "{failure:?}");
+    }
+}

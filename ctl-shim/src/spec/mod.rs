@@ -1,0 +1,62 @@
+//! Service specs and setup scripts: units that belong to a person, and are attached to whichever box needs them.
+//!
+//! ```text
+//! host: spec store ──(create, start, attach)──► attached.json in the private volume ──► supervisor
+//!                                                                                          │
+//!                             rigbox-svc-<name> (service), setup-<name> (task) ◄───────────┘
+//! ```
+//!
+//! The words and fields are Rigbox's, whose users know them.
+
+pub mod attached;
+pub mod exec_start;
+pub mod script;
+pub mod service;
+
+pub use attached::{Attachments, Kind, Mark, Marks, Origin};
+pub use exec_start::ExecStart;
+pub use script::{RunOn, SetupScript, SetupScriptFields};
+pub use service::{RestartPolicy, ServiceSpec, ServiceSpecFields};
+
+use serde::Serialize;
+
+/// What the unit of a service spec is called: this, and the spec's name.
+pub const SERVICE_PREFIX: &str = "rigbox-svc-";
+/// What the task of a setup script is called: this, and the script's name.
+pub const SCRIPT_PREFIX: &str = "setup-";
+/// Longest name: with the longer prefix it is as long as a unit's name may be.
+pub const LONGEST_NAME: usize = 52;
+
+/// One thing that is wrong with a spec or a script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Invalid {
+    /// The field, as users write it.
+    pub field: String,
+    /// What is wrong, without the field's name.
+    pub message: String,
+}
+
+impl Invalid {
+    /// A mistake in `field`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Checks a name.
+fn check_name(name: &str, wrong: &mut Vec<Invalid>) {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if name.is_empty() {
+        wrong.push(Invalid::new("name", "it is empty"));
+    } else if !name.bytes().all(is_allowed) {
+        wrong.push(Invalid::new("name", "only letters, digits, `_` and `-` can be in it"));
+    } else if name.len() > LONGEST_NAME {
+        wrong.push(Invalid::new(
+            "name",
+            format!("it has {} characters; {LONGEST_NAME} may be", name.len()),
+        ));
+    }
+}
