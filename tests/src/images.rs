@@ -75,6 +75,22 @@ pub fn with_files_of_root() -> String {
     derived("files-of-root", &base(), FILES)
 }
 
+/// The image of the example with service specs: the base image with npm.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn full_stack() -> String {
+    const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/full-stack");
+    base();
+    let _lock = lock("full-stack");
+    // The engine's cache knows whether anything has changed.
+    let image = "agentbox-tests/full-stack:latest";
+    let label = "dev.agentbox.test-image=full-stack";
+    let build = engine::command(&["build", "-q", "--label", label, "-t", image, EXAMPLE]);
+    run(build, Duration::from_secs(900)).ok();
+    image.to_owned()
+}
+
 /// An image in which root has run a command.
 fn derived(name: &str, from: &str, command: &str) -> String {
     let from_id = engine::inspect(from).map(|image| image["Id"].to_string());
