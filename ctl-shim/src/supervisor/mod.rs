@@ -13,9 +13,11 @@
 
 mod answer;
 mod clock;
+mod describe;
 mod dial;
 pub(crate) mod docker;
 mod effects;
+mod enabled;
 mod engine;
 mod forward;
 mod idle;
@@ -149,7 +151,9 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
     let box_name = (!identity.name.is_empty()).then(|| identity.name.clone());
     let box_user = identity.user.clone();
     let launcher = launch::Launcher::new(Rc::clone(&options), identity, Rc::clone(&shared))?;
+    let enabled = enabled::Enabled::read(&private, options.resume);
     let mut config = read.config.unwrap_or_default();
+    enabled.apply(&mut config);
     if !idle {
         launcher.add_docker(&mut config);
     }
@@ -159,6 +163,7 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
         config_errors: read.errors,
         options: Rc::clone(&options),
         shared: Rc::clone(&shared),
+        enabled,
         recorder: record::Recorder::new(private.join(paths::RECORD_NAME)),
         box_name,
         messages,
