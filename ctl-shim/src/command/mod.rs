@@ -8,6 +8,7 @@ mod look;
 mod offline;
 mod output;
 mod session;
+mod shim;
 mod units;
 mod work;
 
@@ -22,6 +23,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::paths;
 use output::Output;
+pub(crate) use shim::put_in_place as put_shims_in_place;
 
 /// The supervisor of an agentbox, and the commands that talk to it.
 #[derive(Debug, Parser)]
@@ -76,6 +78,10 @@ enum Command {
     Stop(units::UnitsArguments),
     /// Stop units and start them again
     Restart(units::StartArguments),
+    /// Have services start with the box, from its next start on
+    Enable(units::EnableArguments),
+    /// Have services not start with the box, from its next start on
+    Disable(units::EnableArguments),
     /// Run a task again
     RunTask(units::RunTaskArguments),
     /// Apply an edited agentbox.yaml
@@ -133,6 +139,10 @@ impl Context {
 
 /// Runs one command line and says how the process ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = shim::run(&arguments) {
+        return ExitCode::from(code);
+    }
     let command = crate::flags::with_environment(Arguments::command());
     let parsed = command
         .try_get_matches_from(arguments)
@@ -159,6 +169,8 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
         Command::Start(arguments) => on_runtime(units::start(&arguments, context)),
         Command::Stop(arguments) => on_runtime(units::stop(&arguments, context)),
         Command::Restart(arguments) => on_runtime(units::restart(&arguments, context)),
+        Command::Enable(arguments) => on_runtime(units::enable(&arguments, true, context)),
+        Command::Disable(arguments) => on_runtime(units::enable(&arguments, false, context)),
         Command::RunTask(arguments) => on_runtime(units::run_task(&arguments, context)),
         Command::Reload => on_runtime(units::reload(context)),
         Command::Validate(arguments) => offline::validate(&arguments, context),

@@ -11,7 +11,10 @@ pub fn render(unit: &Unit, workspace: &str, box_user: &str) -> String {
     let mut file = Lines(String::new());
     let kind = if unit.is_service() { "service" } else { "task" };
     file.add("[Unit]", "");
-    file.add("Description=", &specifiers(&format!("{kind} {} of agentbox.yaml", unit.name)));
+    file.add(
+        "Description=",
+        &specifiers(&format!("{kind} {} of agentbox.yaml", unit.name)),
+    );
     for need in &unit.needs {
         file.add("Requires=", &[need, ".service"].concat());
         file.add("After=", &[need, ".service"].concat());
@@ -33,10 +36,16 @@ pub fn render(unit: &Unit, workspace: &str, box_user: &str) -> String {
         "" | "." | "./" => workspace.to_owned(),
         path => format!("{workspace}/{}", path.trim_start_matches("./")),
     };
-    file.add("WorkingDirectory=", &specifiers(&below(unit.cwd.as_deref().unwrap_or_default())));
+    file.add(
+        "WorkingDirectory=",
+        &specifiers(&below(unit.cwd.as_deref().unwrap_or_default())),
+    );
     for env_file in &unit.env_files {
         let optional = if env_file.optional { "-" } else { "" };
-        file.add("EnvironmentFile=", &[optional, &specifiers(&below(&env_file.path))].concat());
+        file.add(
+            "EnvironmentFile=",
+            &[optional, &specifiers(&below(&env_file.path))].concat(),
+        );
     }
     for (name, value) in &unit.env {
         file.add("Environment=", &specifiers(&quoted(&format!("{name}={value}"))));

@@ -79,9 +79,9 @@ impl Engine {
             });
         }
         if !names.is_empty() {
-            self.enabled.say(names, enabled).map_err(|error| {
-                Failure::failed("cannot keep what starts with the box").because(&error)
-            })?;
+            self.enabled
+                .say(names, enabled)
+                .map_err(|error| Failure::failed("cannot keep what starts with the box").because(&error))?;
         }
         Ok(Answer::Units(outcomes))
     }
@@ -99,7 +99,10 @@ pub(super) async fn describe(units: Vec<String>, shared: &Shared) -> Result<Answ
     let (reply, complete) = oneshot::channel();
     // A client that has gone needs no answer.
     launch::aside(Box::new(move || drop(reply.send(look(described))))).map_err(Failure::failed)?;
-    complete.await.map_err(|_| answer::stopping())?.map(Answer::Described)
+    complete
+        .await
+        .map_err(|_| answer::stopping())?
+        .map(Answer::Described)
 }
 
 /// Adds the processes.
@@ -110,8 +113,8 @@ fn look(described: Vec<Described>) -> Result<Vec<UnitDescription>, Failure> {
         .filter_map(|(index, (_, handle))| Some((index, handle.as_ref()?)))
         .collect();
     let only: Vec<&UnitHandle> = handles.iter().map(|(_, handle)| *handle).collect();
-    let (mut processes, owners) = tree::owners(&only)
-        .map_err(|error| Failure::failed("cannot read /proc").because(&error))?;
+    let (mut processes, owners) =
+        tree::owners(&only).map_err(|error| Failure::failed("cannot read /proc").because(&error))?;
     processes.sort_by_key(|process| (process.start_time, process.pid));
     let mut found: Vec<Vec<UnitProcess>> = described.iter().map(|_| Vec::new()).collect();
     for process in processes {
@@ -121,7 +124,11 @@ fn look(described: Vec<Described>) -> Result<Vec<UnitDescription>, Failure> {
         let Some(list) = found.get_mut(*index).filter(|list| list.len() < MOST_PROCESSES) else {
             continue;
         };
-        let place = if process.pid == handle.leader() { 0 } else { list.len() };
+        let place = if process.pid == handle.leader() {
+            0
+        } else {
+            list.len()
+        };
         let command = command_line(process.pid).unwrap_or(process.name);
         list.insert(
             place,

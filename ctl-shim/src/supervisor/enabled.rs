@@ -101,7 +101,8 @@ mod tests {
     use super::*;
     use crate::config::{LoadOptions, load};
 
-    const YAML: &str = "services:\n  on: {command: x}\n  off: {command: x, autostart: false}\ntasks: {t: {command: x}}\n";
+    const YAML: &str =
+        "services:\n  on: {command: x}\n  off: {command: x, autostart: false}\ntasks: {t: {command: x}}\n";
 
     fn config() -> Config {
         load(YAML, &LoadOptions::default()).config.unwrap()
