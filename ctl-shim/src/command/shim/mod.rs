@@ -31,7 +31,7 @@ use crate::paths;
 const NAMES: [&str; 2] = ["systemctl", "journalctl"];
 /// There where systemd is PID 1.
 const SYSTEMD: &str = "/run/systemd/system";
-/// Most that `journalctl` and `systemctl` of a box end with when they cannot say why better.
+/// What they end with where a number would not say it better.
 const FAILED: u8 = 1;
 /// What a shell ends with that does not find a program.
 const NO_PROGRAM: u8 = 127;
@@ -65,8 +65,8 @@ pub(super) fn run(arguments: &[OsString]) -> Option<u8> {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let result = match name {
-        "systemctl" => super::on_runtime(systemctl::run(&words, &output)),
-        _ => super::on_runtime(journalctl::run(&words, &output)),
+        "systemctl" => super::on_runtime(Box::pin(systemctl::run(&words, &output))),
+        _ => super::on_runtime(Box::pin(journalctl::run(&words, &output))),
     };
     // A supervisor's failure has an exit code of agentbox's, which would mean something else here.
     Some(match output.finish(result) {
