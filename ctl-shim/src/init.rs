@@ -57,6 +57,9 @@ pub fn run(arguments: &[OsString]) -> u8 {
         complain(&format!("cannot block signals: {error}"));
         return 1;
     }
+    if std::process::id() == 1 {
+        crate::command::put_shims_in_place();
+    }
     if let Err(failure) = seed() {
         complain(failure.render().trim_end());
         return 1;

@@ -91,6 +91,16 @@ pub fn full_stack() -> String {
     image.to_owned()
 }
 
+/// agentbox's base image with a `systemctl` of its own.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn with_own_systemctl() -> String {
+    const OWN: &str = "printf '#!/bin/sh\\necho own\\n' >/usr/local/bin/systemctl && \
+        chmod 755 /usr/local/bin/systemctl";
+    derived("own-systemctl", &base(), OWN)
+}
+
 /// An image in which root has run a command.
 fn derived(name: &str, from: &str, command: &str) -> String {
     let from_id = engine::inspect(from).map(|image| image["Id"].to_string());

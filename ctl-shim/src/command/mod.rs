@@ -8,12 +8,14 @@ mod look;
 mod offline;
 mod output;
 mod session;
+mod shim;
 mod units;
 mod work;
 
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -22,6 +24,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::paths;
 use output::Output;
+pub(crate) use shim::put_in_place as put_shims_in_place;
 
 /// The supervisor of an agentbox, and the commands that talk to it.
 #[derive(Debug, Parser)]
@@ -76,6 +79,10 @@ enum Command {
     Stop(units::UnitsArguments),
     /// Stop units and start them again
     Restart(units::StartArguments),
+    /// Have services start with the box, from its next start on
+    Enable(units::EnableArguments),
+    /// Have services not start with the box, from its next start on
+    Disable(units::EnableArguments),
     /// Run a task again
     RunTask(units::RunTaskArguments),
     /// Apply an edited agentbox.yaml
@@ -133,6 +140,10 @@ impl Context {
 
 /// Runs one command line and says how the process ends.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = shim::run(&arguments) {
+        return ExitCode::from(code);
+    }
     let command = crate::flags::with_environment(Arguments::command());
     let parsed = command
         .try_get_matches_from(arguments)
@@ -152,15 +163,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command, context: &Context) -> Result<u8, Failure> {
     match command {
-        Command::Status(arguments) => on_runtime(look::status(&arguments, context)),
-        Command::Logs(arguments) => on_runtime(look::logs(&arguments, context)),
-        Command::Events(arguments) => on_runtime(look::events(&arguments, context)),
-        Command::Wait(arguments) => on_runtime(look::wait(&arguments, context)),
-        Command::Start(arguments) => on_runtime(units::start(&arguments, context)),
-        Command::Stop(arguments) => on_runtime(units::stop(&arguments, context)),
-        Command::Restart(arguments) => on_runtime(units::restart(&arguments, context)),
-        Command::RunTask(arguments) => on_runtime(units::run_task(&arguments, context)),
-        Command::Reload => on_runtime(units::reload(context)),
+        Command::Status(arguments) => on_runtime(Box::pin(look::status(&arguments, context))),
+        Command::Logs(arguments) => on_runtime(Box::pin(look::logs(&arguments, context))),
+        Command::Events(arguments) => on_runtime(Box::pin(look::events(&arguments, context))),
+        Command::Wait(arguments) => on_runtime(Box::pin(look::wait(&arguments, context))),
+        Command::Start(arguments) => on_runtime(Box::pin(units::start(&arguments, context))),
+        Command::Stop(arguments) => on_runtime(Box::pin(units::stop(&arguments, context))),
+        Command::Restart(arguments) => on_runtime(Box::pin(units::restart(&arguments, context))),
+        Command::Enable(arguments) => on_runtime(Box::pin(units::enable(&arguments, true, context))),
+        Command::Disable(arguments) => on_runtime(Box::pin(units::enable(&arguments, false, context))),
+        Command::RunTask(arguments) => on_runtime(Box::pin(units::run_task(&arguments, context))),
+        Command::Reload => on_runtime(Box::pin(units::reload(context))),
         Command::Validate(arguments) => offline::validate(&arguments, context),
         Command::Schema(arguments) => offline::schema(&arguments, context),
         Command::Version => context
@@ -178,7 +191,8 @@ fn run(command: Command, context: &Context) -> Result<u8, Failure> {
     }
 }
 
-fn on_runtime(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+/// Boxed, so that the runtime is in the binary once and not for each command.
+fn on_runtime(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Result<u8, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

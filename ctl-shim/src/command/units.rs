@@ -1,4 +1,4 @@
-//! Commands that change units: start, stop, restart, run-task, reload.
+//! Commands that change units: start, stop, restart, enable, disable, run-task, reload.
 
 use std::time::Duration;
 
@@ -88,6 +88,59 @@ fn tell(outcomes: &[UnitOutcome], context: &Context) -> Result<(), Failure> {
             .status(&format!("{}: {}{already}", outcome.unit, outcome.state));
     }
     Ok(())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EnableArguments {
+    /// Services
+    #[arg(value_name = "UNIT", required = true)]
+    units: Vec<String>,
+    /// Start or stop them at once as well
+    #[arg(long)]
+    now: bool,
+}
+
+/// Keeps whether services start with the box.
+pub(super) async fn enable(
+    arguments: &EnableArguments,
+    enabled: bool,
+    context: &Context,
+) -> Result<u8, Failure> {
+    let client = context.client().await?;
+    let units = arguments.units.clone();
+    let Answer::Units(outcomes) = client
+        .ask(&Request::Enable {
+            units: units.clone(),
+            enabled,
+        })
+        .await?
+    else {
+        return Err(unexpected());
+    };
+    if !arguments.now {
+        if context.json {
+            context.output.json(&outcomes)?;
+            return Ok(0);
+        }
+        let word = if enabled { "enabled" } else { "disabled" };
+        for outcome in outcomes {
+            let already = if outcome.changed { "" } else { " (nothing to do)" };
+            context
+                .output
+                .status(&format!("{}: {word}{already}", outcome.unit));
+        }
+        return Ok(0);
+    }
+    let request = if enabled {
+        Request::Start { units }
+    } else {
+        Request::Stop { units }
+    };
+    let Answer::Units(changed) = client.ask(&request).await? else {
+        return Err(unexpected());
+    };
+    tell(&changed, context)?;
+    Ok(0)
 }
 
 #[derive(Debug, Args)]

@@ -66,6 +66,13 @@ pub fn signal_number(text: &str) -> Option<i32> {
     REAL_TIME.contains(&number).then_some(number)
 }
 
+/// What a signal is called: `SIGTERM`, or its number where it has no name of its own.
+#[cfg(feature = "supervisor")]
+pub(super) fn signal_name(number: i32) -> String {
+    let named = NAMES.iter().find(|(_, known)| *known == number);
+    named.map_or_else(|| number.to_string(), |(name, _)| ["SIG", name].concat())
+}
+
 /// Names of the signals below the real-time ones, without `SIG`.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().map(|&(name, _)| name)

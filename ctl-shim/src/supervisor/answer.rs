@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::shared::{Ask, Command, Shared};
 use super::stream::Stream;
-use super::{dial, launch, ports};
+use super::{describe, dial, launch, ports};
 use crate::failure::Failure;
 use crate::logs::reader::LogReader;
 use crate::paths::DOCKER_DAEMON;
@@ -45,7 +45,8 @@ pub(super) async fn answer(
             Ok(Answer::Nothing)
         }
         Request::Ports => ports(shared).await,
-        Request::Describe { .. } | Request::Enable { .. } => Err(Failure::failed("not answered yet")),
+        Request::Describe { units } => describe::describe(units, shared).await,
+        Request::Enable { units, enabled } => ask(shared, Ask::Enable { units, enabled }).await,
         Request::Dial { port } => dial::dial(port, stream, shared).await,
         Request::Logs { units, range } => logs(units, &range, stream, shared).await,
     }
@@ -76,7 +77,7 @@ async fn ports(shared: &Shared) -> Result<Answer, Failure> {
     found.await.map_err(|_| stopping())?.map(Answer::Ports)
 }
 
-fn stopping() -> Failure {
+pub(super) fn stopping() -> Failure {
     Failure::failed("the supervisor is stopping")
 }
 

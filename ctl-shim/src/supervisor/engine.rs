@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::attached::Attached;
 use super::clock::{Clock, SHORT_SLEEP};
 use super::docker::is_daemon;
+use super::enabled::Enabled;
 use super::forward::Forwarder;
 use super::launch::Launcher;
 use super::machine::{Effect, Input, Key, Machine, Phase};
@@ -58,6 +59,7 @@ pub(super) struct Engine {
     pub(super) messages: mpsc::UnboundedSender<Message>,
     pub(super) probes: HashMap<Key, AbortHandle>,
     pub(super) forwarder: Forwarder,
+    pub(super) enabled: Enabled,
     pub(super) recorder: Recorder,
     pub(super) journal_error: Option<String>,
     pub(super) box_name: Option<String>,
@@ -74,6 +76,7 @@ pub(super) struct Parts {
     pub(super) attached: Attached,
     pub(super) options: Rc<Options>,
     pub(super) shared: Rc<Shared>,
+    pub(super) enabled: Enabled,
     pub(super) recorder: Recorder,
     pub(super) box_name: Option<String>,
     pub(super) messages: mpsc::UnboundedSender<Message>,
@@ -93,6 +96,7 @@ impl Engine {
             messages: parts.messages,
             probes: HashMap::new(),
             forwarder: Forwarder::default(),
+            enabled: parts.enabled,
             recorder: parts.recorder,
             journal_error: None,
             box_name: parts.box_name,
@@ -183,6 +187,7 @@ impl Engine {
             // A client that did not wait for the answer is no concern of ours.
             Command::Status(reply) => drop(reply.send(self.report())),
             Command::Handles(reply) => drop(reply.send(self.launcher.handles())),
+            Command::Describe(units, reply) => drop(reply.send(self.describe(&units))),
             Command::Ask(ask, reply) => self.ask(ask, reply),
         }
     }
@@ -334,7 +339,7 @@ impl Engine {
     pub(super) fn read_config(&self) -> settings::Read {
         let mut read = settings::read(&self.options);
         if let Some(config) = &mut read.config {
-            settings::complete(config, &self.attached, &self.launcher);
+            settings::complete(config, &self.attached, &self.enabled, &self.launcher);
         }
         read
     }

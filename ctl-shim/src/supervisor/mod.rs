@@ -14,9 +14,11 @@
 mod answer;
 mod attached;
 mod clock;
+mod describe;
 mod dial;
 pub(crate) mod docker;
 mod effects;
+mod enabled;
 mod engine;
 mod forward;
 mod idle;
@@ -163,9 +165,10 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
     } else {
         attached::Attached::begin(&options)
     };
+    let enabled = enabled::Enabled::read(&private, options.resume);
     let mut config = read.config.unwrap_or_default();
     if !idle {
-        settings::complete(&mut config, &attached, &launcher);
+        settings::complete(&mut config, &attached, &enabled, &launcher);
     }
     let mut engine = engine::Engine::new(engine::Parts {
         machine: machine::Machine::new(config, sequence, &restored),
@@ -174,6 +177,7 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
         attached,
         options: Rc::clone(&options),
         shared: Rc::clone(&shared),
+        enabled,
         recorder: record::Recorder::new(private.join(paths::RECORD_NAME)),
         box_name,
         messages,

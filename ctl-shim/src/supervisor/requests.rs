@@ -31,6 +31,8 @@ enum Goal {
         ending: Vec<Target>,
     },
     Wait(Vec<Key>),
+    /// Answered already.
+    Known(Answer),
 }
 
 /// A unit, and how it was when the request came.
@@ -109,6 +111,7 @@ impl Engine {
                 Ok(Goal::Task(key))
             }
             Ask::Reload => self.reload(),
+            Ask::Enable { units, enabled } => Ok(Goal::Known(self.enable(&units, enabled)?)),
             Ask::Wait(names) => {
                 if !self.config_errors.is_empty()
                     && self.machine.slots().all(|slot| is_attached(&slot.unit.name))
@@ -181,7 +184,7 @@ impl Engine {
         })
     }
 
-    fn unknown(&self, name: &str) -> Failure {
+    pub(super) fn unknown(&self, name: &str) -> Failure {
         unknown_unit(name, self.machine.slots().map(|slot| slot.unit.name.as_str()))
     }
 
@@ -224,6 +227,7 @@ impl Engine {
                     .all(|target| self.machine.stop_verdict(target.key, target.generation) == Verdict::Met);
                 ended.then(|| Ok(Answer::Reload(steps.clone())))
             }
+            Goal::Known(answer) => Some(Ok(answer.clone())),
             Goal::Wait(keys) => {
                 let mut open = false;
                 for key in keys {

@@ -119,7 +119,9 @@ async fn read_requests(
                     drop(frame);
                     // Held until the answer is on its way.
                     let _table = match &request {
-                        Ok(Request::Status | Request::Ports) => tables.acquire().await.ok(),
+                        Ok(Request::Status | Request::Ports | Request::Describe { .. }) => {
+                            tables.acquire().await.ok()
+                        }
                         _ => None,
                     };
                     let result = match request {

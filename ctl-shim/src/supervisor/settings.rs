@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::attached::Attached;
+use super::enabled::Enabled;
 use super::launch::Launcher;
 use crate::config::{self, Config, LoadOptions};
 use crate::process::regular;
@@ -53,10 +54,11 @@ pub(super) fn read(options: &super::Options) -> Read {
     }
 }
 
-/// Makes a file's configuration that of the box: with what is attached to it, and with dockerd where it has one. Dockerd comes
-/// last, since all others need it.
-pub(super) fn complete(config: &mut Config, attached: &Attached, launcher: &Launcher) {
+/// Makes a file's configuration that of the box: with what is attached to it, with what was said in the box about starting,
+/// and with dockerd where it has one. Dockerd comes last, since all others need it.
+pub(super) fn complete(config: &mut Config, attached: &Attached, enabled: &Enabled, launcher: &Launcher) {
     attached.add_to(config);
+    enabled.apply(config);
     launcher.add_docker(config);
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
+use super::describe::Described;
 use super::journal::Journal;
 use crate::failure::Failure;
 use crate::process::tree::UnitHandle;
@@ -20,6 +21,8 @@ pub(super) enum Command {
     Status(oneshot::Sender<UnitsReport>),
     /// The units that have run, with what tells their processes.
     Handles(oneshot::Sender<Vec<(String, UnitHandle)>>),
+    /// What units are; all where none are named.
+    Describe(Vec<String>, oneshot::Sender<Result<Vec<Described>, Failure>>),
     /// Something that takes its time.
     Ask(Ask, oneshot::Sender<Result<Answer, Failure>>),
 }
@@ -42,6 +45,13 @@ pub(super) enum Ask {
     },
     /// Read the configuration again.
     Reload,
+    /// Keep whether services start with the box.
+    Enable {
+        /// Their names.
+        units: Vec<String>,
+        /// Whether they do.
+        enabled: bool,
+    },
     /// Wait for good end states.
     Wait(Vec<String>),
 }

@@ -235,6 +235,16 @@ impl Launcher {
             .collect()
     }
 
+    /// What tells a unit's processes, where it has run.
+    pub(super) fn handle(&self, key: Key) -> Option<UnitHandle> {
+        self.entries.get(&key).map(|entry| entry.handle.clone())
+    }
+
+    /// The user that units run as which name none; empty outside of a box.
+    pub(super) fn box_user(&self) -> &str {
+        &self.identity.user
+    }
+
     /// Drops what is known of a unit; its log stays on disk.
     pub(super) fn forget(&mut self, key: Key) {
         if let Some(entry) = self.entries.remove(&key) {
