@@ -26,8 +26,10 @@ impl Library {
     /// A user without a home.
     pub fn of(context: &Context) -> Result<Self, Failure> {
         let directory = context.data_directory.as_ref().ok_or_else(|| {
-            Failure::failed("there is no place for service specs and setup scripts: no home directory is known")
-                .hint("set HOME")
+            Failure::failed(
+                "there is no place for service specs and setup scripts: no home directory is known",
+            )
+            .hint("set HOME")
         })?;
         Ok(Self {
             service_specs: Store::new(directory),
