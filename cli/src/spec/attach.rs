@@ -49,6 +49,7 @@ impl Library {
         Ok(Attachments {
             service_specs: copies(&self.service_specs, &self.origin, service_specs)?,
             setup_scripts: copies(&self.setup_scripts, &self.origin, setup_scripts)?,
+            ..Attachments::default()
         })
     }
 }
