@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use agentbox_ctl::config::nearest;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::spec::{ServiceSpec, ServiceSpecFields, SetupScript, SetupScriptFields};
 use agentbox_ctl::time::Timestamp;
@@ -185,23 +186,37 @@ impl<K: Kept> Store<K> {
         Ok(all)
     }
 
+    /// The object of this id, where there is one.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood.
+    pub fn get(&self, id: &str) -> Result<Option<K>, Failure> {
+        match is_id::<K>(id) {
+            true => self.read(&self.path(id)),
+            false => Ok(None),
+        }
+    }
+
     /// The object that a word names: its id, else its name.
     ///
     /// # Errors
     /// [`Refused::Missing`] (exit code 3); files that cannot be read.
     pub fn find(&self, word: &str) -> Result<K, Refused> {
-        if is_id::<K>(word)
-            && let Some(found) = self.read(&self.path(word))?
-        {
+        if let Some(found) = self.get(word)? {
             return Ok(found);
         }
-        let found = self.list()?.into_iter().find(|kept| kept.name() == word);
-        found.ok_or_else(|| {
-            Refused::Missing(
-                Failure::not_found(format!("there is no {} `{}`", K::WORD, one_line(word)))
-                    .hint(format!("agentbox {} list", K::COMMAND)),
-            )
-        })
+        let mut all = self.list()?;
+        if let Some(index) = all.iter().position(|kept| kept.name() == word) {
+            return Ok(all.swap_remove(index));
+        }
+        let mut budget = all.len();
+        let meant = nearest(word, all.iter().map(K::name), &mut budget);
+        Err(Refused::Missing(
+            Failure::not_found(format!("there is no {} `{}`", K::WORD, one_line(word))).hint(match meant {
+                Some(name) => format!("did you mean {name}?"),
+                None => format!("agentbox {} list", K::COMMAND),
+            }),
+        ))
     }
 
     /// Keeps a new object. Its fields have been checked.
