@@ -53,12 +53,7 @@ pub fn needs_specs(config: &Config) -> bool {
 ///
 /// # Errors
 /// As [`ValidFile::check_needs`].
-pub fn check_needs(
-    config: &Config,
-    bytes: &[u8],
-    name: &str,
-    attached: &Attachments,
-) -> Result<(), Failure> {
+pub fn check_needs(config: &Config, bytes: &[u8], name: &str, attached: &Attachments) -> Result<(), Failure> {
     // Hardly any file has such a need: it is not read twice for nothing.
     if !needs_specs(config) {
         return Ok(());

@@ -165,7 +165,13 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
     order.attached = attached(context, &settings, &layers, arguments.rerun_setup)?;
     order.config.check_needs(paths::CONFIG_NAME, &order.attached)?;
-    let carried = carried(arguments, context, &project, &order.config.config.carry, settings.carry_limit)?;
+    let carried = carried(
+        arguments,
+        context,
+        &project,
+        &order.config.config.carry,
+        settings.carry_limit,
+    )?;
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
@@ -340,9 +346,11 @@ fn attached(
     }
     let library = Library::of(context)?;
     // Who asks for one that does not exist: a flag, or which file.
-    let named = |key: &'static str| move |name: &str, refused: Refused| match refused {
-        Refused::Missing(failure) => Refused::Missing(layers.named(key, name, failure)),
-        other => other,
+    let named = |key: &'static str| {
+        move |name: &str, refused: Refused| match refused {
+            Refused::Missing(failure) => Refused::Missing(layers.named(key, name, failure)),
+            other => other,
+        }
     };
     Ok(Attachments {
         service_specs: library.copies_of::<ServiceSpec>(specs, named("box.service_specs"))?,

@@ -115,12 +115,7 @@ fn pending_of(context: &Context, units: &UnitsReport) -> Vec<Pending> {
 }
 
 /// What a person sees: the box's state where it is not running, the table, the details.
-fn text(
-    info: &BoxInfo,
-    units: &UnitsReport,
-    pending: &[Pending],
-    inspection: Option<&Inspection>,
-) -> String {
+fn text(info: &BoxInfo, units: &UnitsReport, pending: &[Pending], inspection: Option<&Inspection>) -> String {
     let mut text = String::new();
     if info.state != BoxState::Running {
         text.push_str(&format!(

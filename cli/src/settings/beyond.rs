@@ -285,7 +285,10 @@ mod tests {
             .into();
         fields.exec_start = "x".repeat(1000);
         let text = described(&fields);
-        assert!(text.ends_with("x…, with PORT, TOKEN") && !text.contains("secret"), "{text}");
+        assert!(
+            text.ends_with("x…, with PORT, TOKEN") && !text.contains("secret"),
+            "{text}"
+        );
     }
 
     #[test]

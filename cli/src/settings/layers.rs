@@ -171,7 +171,8 @@ impl Layers {
             std::cmp::Reverse(match &row.source {
                 Source::Defaults { .. } => 0,
                 Source::File {
-                    scope: Scope::Project, ..
+                    scope: Scope::Project,
+                    ..
                 } => 1,
                 Source::File {
                     scope: Scope::Global, ..

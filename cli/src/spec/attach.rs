@@ -93,11 +93,7 @@ impl Library {
     ///
     /// # Errors
     /// One that does not exist; files that cannot be read.
-    pub fn copies(
-        &self,
-        service_specs: &[String],
-        setup_scripts: &[String],
-    ) -> Result<Attachments, Refused> {
+    pub fn copies(&self, service_specs: &[String], setup_scripts: &[String]) -> Result<Attachments, Refused> {
         Ok(Attachments {
             service_specs: self.copies_of(service_specs, |_, refused| refused)?,
             setup_scripts: self.copies_of(setup_scripts, |_, refused| refused)?,
@@ -150,7 +146,10 @@ impl Library {
         {
             return Ok(false);
         }
-        let Some(other) = copies.iter_mut().find(|copy| copy.content.name() == content.name()) else {
+        let Some(other) = copies
+            .iter_mut()
+            .find(|copy| copy.content.name() == content.name())
+        else {
             copies.push(self.copy_of(content.clone()));
             return Ok(true);
         };
@@ -187,8 +186,7 @@ pub fn detach<K: Attached>(attachments: &mut Attachments, words: &[String]) -> R
             .any(|content: &K| content.id() == word || content.name() == word)
         {
             let names: Vec<_> = copies.iter().map(|copy| one_line(copy.content.name())).collect();
-            let failure =
-                Failure::not_found(format!("no {} `{}` is attached", K::WORD, one_line(word)));
+            let failure = Failure::not_found(format!("no {} `{}` is attached", K::WORD, one_line(word)));
             let mut budget = names.len();
             let meant = nearest(word, names.iter().map(AsRef::as_ref), &mut budget);
             return Err(match (meant, names.as_slice()) {

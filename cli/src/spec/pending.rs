@@ -166,8 +166,14 @@ mod tests {
             next: attachments.marks(),
         };
         std::thread::sleep(std::time::Duration::from_millis(2));
-        library.service_specs.update("changed", |_| Ok(fields("changed"))).unwrap();
-        library.service_specs.update("old", |_| Ok(fields("renamed"))).unwrap();
+        library
+            .service_specs
+            .update("changed", |_| Ok(fields("changed")))
+            .unwrap();
+        library
+            .service_specs
+            .update("old", |_| Ok(fields("renamed")))
+            .unwrap();
         for name in ["gone", "theirs"] {
             library.service_specs.remove(name).unwrap();
         }

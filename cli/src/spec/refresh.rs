@@ -173,7 +173,10 @@ mod tests {
             .service_specs
             .update("changed", |_| Ok(changed.clone()))
             .unwrap();
-        library.service_specs.update("old", |_| Ok(fields("new"))).unwrap();
+        library
+            .service_specs
+            .update("old", |_| Ok(fields("new")))
+            .unwrap();
         for name in ["gone", "theirs"] {
             library.service_specs.remove(name).unwrap();
         }
@@ -227,7 +230,10 @@ mod tests {
         }
         let swapped = library.refresh(&mut attachments);
         assert!(swapped.iter().all(Refreshed::is_change) && swapped.len() == 2);
-        library.service_specs.update("a", |_| Ok(fields("theirs"))).unwrap();
+        library
+            .service_specs
+            .update("a", |_| Ok(fields("theirs")))
+            .unwrap();
         let kept = library.refresh(&mut attachments);
         assert_eq!(
             kept[0].change,

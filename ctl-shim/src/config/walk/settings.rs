@@ -194,12 +194,7 @@ impl<'d, 's> Walker<'d, 's> {
         }
     }
 
-    fn items(
-        &mut self,
-        key: &'static SettingKey,
-        field: &Field<'d, 's, '_>,
-        entries: &mut Vec<Entry>,
-    ) {
+    fn items(&mut self, key: &'static SettingKey, field: &Field<'d, 's, '_>, entries: &mut Vec<Entry>) {
         let items = self.list(field).unwrap_or_default();
         if !self.is_few(items.len(), field) {
             return;
