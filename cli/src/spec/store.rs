@@ -21,6 +21,8 @@ use crate::ui::one_line;
 
 /// What a file of an object ends with.
 const ENDING: &str = "json";
+/// What a file begins with that is being written.
+const HALF: &str = ".half-";
 
 /// An object that is kept.
 pub trait Kept: Serialize + DeserializeOwned {
@@ -309,7 +311,10 @@ impl<K: Kept> Store<K> {
             .map_err(|error| Failure::failed(format!("cannot encode the {}", K::WORD)).because(&error))?;
         text.push(b'\n');
         // Values may be secrets: a temporary file is its owner's alone, and so stays what becomes of it.
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(cannot)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(HALF)
+            .tempfile_in(&self.directory)
+            .map_err(cannot)?;
         file.write_all(&text).map_err(cannot)?;
         file.as_file().sync_all().map_err(cannot)?;
         file.persist(&path).map_err(|error| cannot(error.error))?;
@@ -330,6 +335,13 @@ impl<K: Kept> Store<K> {
                 .write(true)
                 .open(&path)?;
             file.lock()?;
+            // Nobody else writes now: what is half-written is from a writer that was killed, and may hold secrets.
+            for entry in fs::read_dir(&self.directory)? {
+                let entry = entry?;
+                if entry.file_name().as_encoded_bytes().starts_with(HALF.as_bytes()) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
             Ok(file)
         };
         open().map_err(|error: io::Error| self.cannot("lock", &path, &error))
