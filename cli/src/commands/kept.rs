@@ -27,12 +27,10 @@ pub(super) struct Names {
 /// A box and objects.
 #[derive(Debug, clap::Args)]
 pub(super) struct BoxAndNames {
-    /// The box: name, index or id; else the project's only one
-    #[arg(value_name = "BOX")]
-    first: String,
-    /// Names or ids; the first word is one where it names no box, or stands alone
-    #[arg(value_name = "NAME")]
-    names: Vec<String>,
+    /// The box (name, index or id; else the project's only one), and names or ids. A first word that names no box, or stands
+    /// alone, is a name
+    #[arg(value_name = "[BOX] NAME", required = true)]
+    words: Vec<String>,
 }
 
 /// One object that was attached or detached, as `--json` has it.
@@ -122,11 +120,10 @@ pub(super) fn take<K: Attached>(arguments: &BoxAndNames, context: &Context) -> R
 
 /// A first word is the box where it names one and others follow it.
 async fn resolve(arguments: &BoxAndNames, context: &Context) -> Result<(Target, Vec<String>), Failure> {
-    if arguments.names.is_empty() {
-        let names = vec![arguments.first.clone()];
-        return Target::with_units(context, None, &names).await;
+    match arguments.words.as_slice() {
+        [first, names @ ..] if !names.is_empty() => Target::with_units(context, Some(first), names).await,
+        names => Target::with_units(context, None, names).await,
     }
-    Target::with_units(context, Some(&arguments.first), &arguments.names).await
 }
 
 fn outcome<K: Attached>(kept: &K, changed: bool) -> Outcome {

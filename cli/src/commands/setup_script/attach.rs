@@ -10,6 +10,7 @@ use crate::context::Context;
 /// Arguments of `setup-script attach`.
 #[derive(Debug, clap::Args)]
 #[command(
+    override_usage = "agentbox setup-script attach [OPTIONS] [BOX] NAME...",
     after_help = "Works in any state of the box, and takes effect at its next start. Exit codes: 3 there is no such setup script or box.
 
 Examples:

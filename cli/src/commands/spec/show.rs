@@ -106,6 +106,16 @@ mod tests {
         };
         let spec = ServiceSpec::new("svc_a".into(), fields, Timestamp::from_millis(0));
         insta::assert_snapshot!(text(&spec), @r"
+        name:            api
+        id:              svc_a
+        unit:            rigbox-svc-api
+        exec_start:      /bin/api --port 3000
+        env_vars:        A=1
+                         B=2
+        restart_policy:  on-failure
+        auto_enable:     false
+        created_at:      1970-01-01T00:00:00.000Z
+        updated_at:      1970-01-01T00:00:00.000Z
         ");
     }
 }
