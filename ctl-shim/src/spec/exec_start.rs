@@ -150,7 +150,7 @@ fn check_program(program: &str, warnings: &mut Vec<String>) -> Result<(), String
 }
 
 /// Whether systemd takes this as a variable's name.
-pub(super) fn is_variable(name: &str) -> bool {
+pub fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
         && name
