@@ -16,6 +16,7 @@ mod keys;
 pub mod limit;
 mod lines;
 pub mod model;
+mod object;
 mod pattern;
 mod published_port;
 mod render;
@@ -34,11 +35,13 @@ mod yaml;
 pub use diagnostic::{ConfigError, Diagnostic, ValidationReport};
 pub use http_target::HttpTarget;
 pub use model::Config;
+pub use object::{Member, Spot, Value, load_object};
 pub use pattern::compile_log_match;
 pub use published_port::is_published_port;
 pub use render::render;
 pub use signal::signal_number;
 pub use suggest::nearest;
+pub use yaml::scalar::boolean;
 
 use crate::failure::Failure;
 use lines::Lines;
@@ -55,6 +58,8 @@ pub struct LoadOptions {
     pub workspace: String,
     /// Whether the box can run containers, as far as is known; services that are some are mistakes in one that cannot.
     pub containers: bool,
+    /// Names of the service specs that are attached, where that is known; needs on others are mistakes then.
+    pub service_specs: Option<Vec<String>>,
 }
 
 impl Default for LoadOptions {
@@ -62,6 +67,7 @@ impl Default for LoadOptions {
         Self {
             workspace: crate::paths::WORKSPACE.to_owned(),
             containers: true,
+            service_specs: None,
         }
     }
 }
