@@ -89,16 +89,21 @@ impl Listening {
 
     /// Who listens on a port: of several, one that the proxy reaches, and of a unit.
     pub fn on(&self, port: u16) -> Option<&ListeningPort> {
-        let listens = self.ports.iter().flatten().filter(|listens| listens.port == port);
-        listens.max_by_key(|listens| (is_on_loopback(listens), listens.unit.is_some()))
+        listener(self.ports.as_deref()?, port)
     }
+}
+
+/// Who of those that listen does so on a port: of several, one that the proxy reaches, and of a unit.
+pub fn listener(ports: &[ListeningPort], port: u16) -> Option<&ListeningPort> {
+    let listens = ports.iter().filter(|listens| listens.port == port);
+    listens.max_by_key(|listens| (is_on_loopback(listens), listens.unit.is_some()))
 }
 
 /// What listens on TCP in a running box.
 ///
 /// # Errors
 /// A supervisor that does not answer in time, or does not know.
-pub(crate) async fn ports(target: &Target) -> Result<Vec<ListeningPort>, Failure> {
+pub async fn ports(target: &Target) -> Result<Vec<ListeningPort>, Failure> {
     let channel = target.channel().await?;
     if channel.is_relayed() {
         // A relay that has ended or hangs meanwhile is done without.

@@ -10,6 +10,6 @@ mod health;
 mod model;
 mod store;
 
-pub use self::health::{Health, Listening};
+pub use self::health::{Health, Listening, listener, ports};
 pub use self::model::{App, LONGEST_NAME, MOST, check, url};
-pub use self::store::{create, expose, list, remove};
+pub use self::store::{create, expose, find, list, remove};

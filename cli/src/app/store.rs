@@ -26,6 +26,16 @@ pub async fn list(docker: &Docker, info: &BoxInfo) -> Result<Vec<App>, Failure> 
     Ok(model::sound(apps))
 }
 
+/// The app of a box that a word names: by name or id.
+///
+/// # Errors
+/// [`Refused::Missing`] (exit code 3); those of [`list`].
+pub async fn find(docker: &Docker, info: &BoxInfo, word: &str) -> Result<App, Refused> {
+    let apps = list(docker, info).await?;
+    let found = apps.iter().find(|app| app.is_called(word)).cloned();
+    found.ok_or_else(|| missing(info, word, &apps))
+}
+
 /// Makes an app.
 ///
 /// # Errors
