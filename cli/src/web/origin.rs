@@ -170,7 +170,6 @@ mod tests {
             "http://a.localhost:7080",
             "http://localhost:7080",
             "http://b.a.localhost:7080",
-            "http://x.b.localhost:7081",
             "http://x.y.b.localhost:7080",
             "http://127.0.0.1:32768",
             "http://b.localhost:32768",

@@ -99,7 +99,7 @@ mod tests {
         };
         insta::assert_snapshot!(table(&[
             row("admin", 4000, Health::NobodyListens, None, None),
-            row("web", 80, Health::Listening, Some("no\u{1b}de"), Some(7080)),
+            row("web", 80, Health::Listening, Some("no\u{1b}[31mde"), Some(7080)),
         ]), @r"
         NAME   PORT  HEALTH          PROCESS  URL
         admin  4000  nobody listens  -        -
