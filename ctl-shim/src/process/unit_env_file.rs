@@ -80,6 +80,7 @@ pub fn parse(text: &[u8]) -> Vec<(String, String)> {
                 }
                 // Both bytes of a line break as Windows writes it.
                 at += 1 + usize::from(text.get(at..at + 2) == Some(b"\r\n"));
+                at = at.min(text.len());
                 kept = value.len();
                 state = State::Value;
             }
@@ -101,7 +102,7 @@ pub fn parse(text: &[u8]) -> Vec<(String, String)> {
                     Some(escaped @ (b'"' | b'\\' | b'`' | b'$')) => value.push(*escaped),
                     Some(other) => value.extend([b'\\', *other]),
                 }
-                at += 1;
+                at = text.len().min(at + 1);
                 kept = value.len();
             }
             State::Single | State::Double => {

@@ -98,7 +98,26 @@ mod tests {
 
     #[test]
     fn everything_a_spec_can_say() {
-        insta::assert_snapshot!(unit_file(&full(), "developer", "/home/developer"), @"");
+        insta::assert_snapshot!(unit_file(&full(), "developer", "/home/developer"), @r#"
+    [Unit]
+    Description=api-server (service spec)
+    After=network.target
+    StartLimitIntervalSec=0
+
+    [Service]
+    User=developer
+    WorkingDirectory=/home/developer
+    Environment="ODD=a \"b\" \\ 50%% $HOME 'c'\nd\te\u001bé"
+    Environment="PORT=3000"
+    # In a box the variables above win over those of the file; systemd has it the other way.
+    EnvironmentFile=-/srv/50%%/.env
+    ExecStart=-/bin/echo     "a b" ${PORT} %h \; 50%% $PORT
+    Restart=always
+    RestartSec=500ms
+
+    [Install]
+    WantedBy=multi-user.target
+    "#);
     }
 
     #[test]
