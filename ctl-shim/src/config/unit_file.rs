@@ -13,7 +13,10 @@ pub fn render(unit: &Unit, workspace: &str, box_user: &str) -> String {
     file.add("[Unit]", "");
     file.add(
         "Description=",
-        &specifiers(&format!("{kind} {} of agentbox.yaml", unit.name)),
+        &match &unit.launch {
+            Launch::Script(_) => format!("setup script {}", unit.name),
+            _ => format!("{kind} {} of agentbox.yaml", unit.name),
+        },
     );
     for need in &unit.needs {
         file.add("Requires=", &[need, ".service"].concat());
@@ -104,6 +107,10 @@ fn command(launch: &Launch, unit: &str, env: &[(String, String)]) -> String {
             words.push(&image.name);
             words.extend(image.args.iter().map(String::as_str));
         }
+        // Its words have variables that are meant: see the unit file of a service spec.
+        Launch::Exec(exec_start) => words.extend(exec_start.words.iter().map(String::as_str)),
+        // Where it lies while it runs is nobody's concern.
+        Launch::Script(_) => words.extend(["/usr/local/bin/agentbox-ctl", "run-task", unit]),
     }
     let words: Vec<String> = words
         .into_iter()
@@ -113,12 +120,17 @@ fn command(launch: &Launch, unit: &str, env: &[(String, String)]) -> String {
     words.join(" ")
 }
 
-/// A word that systemd reads as it is.
+/// A word that systemd reads as it is, but for specifiers.
 fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%$".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {
         return word.to_owned();
     }
+    in_quotes(word)
+}
+
+/// Text in quotes, for systemd to read as it is, but for specifiers.
+pub(crate) fn in_quotes(word: &str) -> String {
     let mut text = String::from("\"");
     for character in word.chars() {
         match character {
@@ -138,7 +150,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// Without specifiers: `%` means itself.
-fn specifiers(text: &str) -> String {
+pub(crate) fn specifiers(text: &str) -> String {
     text.replace('%', "%%")
 }
 

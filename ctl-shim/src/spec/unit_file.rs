@@ -2,6 +2,7 @@
 
 use super::ServiceSpecFields;
 use super::exec_start::one_line;
+use crate::config::unit_file::{in_quotes, specifiers};
 
 /// The unit file, for a box whose user is `user` (as in an image's configuration: name or number, maybe `:group`) and has
 /// the home `home`.
@@ -21,9 +22,9 @@ pub fn unit_file(spec: &ServiceSpecFields, user: &str, home: &str) -> String {
     if !group.is_empty() {
         lines.push(format!("Group={group}"));
     }
-    lines.push(format!("WorkingDirectory={}", doubled(home)));
+    lines.push(format!("WorkingDirectory={}", specifiers(home)));
     for (name, value) in &spec.env_vars {
-        lines.push(format!("Environment={}", quoted(&format!("{name}={value}"))));
+        lines.push(format!("Environment={}", specifiers(&in_quotes(&format!("{name}={value}")))));
     }
     if let Some(file) = &spec.environment_file {
         if !spec.env_vars.is_empty() {
@@ -32,7 +33,7 @@ pub fn unit_file(spec: &ServiceSpecFields, user: &str, home: &str) -> String {
                     .to_owned(),
             );
         }
-        lines.push(format!("EnvironmentFile={}", doubled(file)));
+        lines.push(format!("EnvironmentFile={}", specifiers(file)));
     }
     lines.push(format!("ExecStart={}", one_line(&spec.exec_start)));
     lines.push(format!("Restart={}", spec.restart_policy));
@@ -44,27 +45,6 @@ pub fn unit_file(spec: &ServiceSpecFields, user: &str, home: &str) -> String {
     ]);
     lines.push(String::new());
     lines.join("\n")
-}
-
-/// Text in which systemd would look for specifiers.
-fn doubled(text: &str) -> String {
-    text.replace('%', "%%")
-}
-
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '%' => quoted.push_str("%%"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            other if other.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(other))),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

@@ -152,7 +152,6 @@ impl Attached {
     }
 
     /// The spec that a unit is made from.
-    #[expect(dead_code, reason = "descriptions of units are to come")]
     pub(super) fn spec(&self, unit: &str) -> Option<&ServiceSpec> {
         self.specs.iter().find(|spec| spec.fields.unit_name() == unit)
     }

@@ -10,6 +10,7 @@ use std::io::Read;
 
 use tokio::sync::oneshot;
 
+use super::attached::is_attached;
 use super::docker::is_daemon;
 use super::engine::Engine;
 use super::shared::{Command, Shared};
@@ -19,6 +20,7 @@ use crate::config::unit_file;
 use crate::failure::Failure;
 use crate::process::tree::{self, UnitHandle};
 use crate::protocol::message::{Answer, UnitDescription, UnitOutcome, UnitProcess};
+use crate::spec;
 
 /// Most processes of a unit that are listed, and bytes of a command line: the answer has to fit into a frame.
 const MOST_PROCESSES: usize = 64;
@@ -44,11 +46,7 @@ impl Engine {
                 unit: unit.name.clone(),
                 enabled: self.enabled.of(unit),
                 source: self.source_of(unit),
-                unit_file: unit_file::render(
-                    unit,
-                    &self.options.workspace.to_string_lossy(),
-                    self.launcher.box_user(),
-                ),
+                unit_file: self.unit_file_of(unit),
                 processes: Vec::new(),
             };
             Some((description, self.launcher.handle(key)))
@@ -57,8 +55,21 @@ impl Engine {
     }
 
     /// Where a unit is defined.
-    fn source_of(&self, _unit: &Unit) -> String {
-        self.options.config.display().to_string()
+    fn source_of(&self, unit: &Unit) -> String {
+        match self.attached.spec(&unit.name) {
+            Some(spec) => format!("service spec {}", spec.id),
+            None if is_attached(&unit.name) => "setup script".to_owned(),
+            None => self.options.config.display().to_string(),
+        }
+    }
+
+    /// What systemd would have of it.
+    fn unit_file_of(&self, unit: &Unit) -> String {
+        let user = self.launcher.box_user();
+        match self.attached.spec(&unit.name) {
+            Some(spec) => spec::unit_file(&spec.fields, user, &self.launcher.home()),
+            None => unit_file::render(unit, &self.options.workspace.to_string_lossy(), user),
+        }
     }
 
     /// Keeps whether services start with the box.

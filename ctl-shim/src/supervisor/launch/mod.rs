@@ -245,6 +245,12 @@ impl Launcher {
         &self.identity.user
     }
 
+    /// The home of that user; `/` where there is none.
+    pub(super) fn home(&self) -> String {
+        let user = users::lookup(&self.identity.user, Path::new("/"));
+        user.map_or_else(|_| "/".to_owned(), |user| user.home)
+    }
+
     /// Drops what is known of a unit; its log stays on disk.
     pub(super) fn forget(&mut self, key: Key) {
         if let Some(entry) = self.entries.remove(&key) {
