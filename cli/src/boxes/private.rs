@@ -10,7 +10,7 @@
 //! writes at the same moment: the change is then made anew, to what is there now. What is in a box is hostile input, so
 //! what is read is bounded.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use std::time::Duration;
 use agentbox_ctl::failure::Failure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 
 use super::BoxInfo;
 use crate::docker::Docker;
@@ -31,6 +31,8 @@ const LIMIT: usize = 16 << 20;
 const LOCKS: &str = "locks";
 /// How long another process may take with its change.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Time between two looks at whether it has.
+const PAUSE: Duration = Duration::from_millis(10);
 /// How often a change is made anew that somebody else has overwritten.
 const MOST_TRIES: usize = 5;
 
@@ -118,21 +120,24 @@ impl Document<'_> {
         })
     }
 
-    /// Waits, on a thread of its own, until nobody else changes something of the box.
+    /// Waits until nobody else changes something of the box.
     async fn lock(&self, data_directory: &Path) -> Result<Lock, Failure> {
         let path = data_directory.join(LOCKS).join(&self.info.id);
-        let locking = {
-            let path = path.clone();
-            tokio::task::spawn_blocking(move || Lock::take(path))
-        };
         let failed = || Failure::failed(format!("cannot lock {}", path.display()));
-        let locked = timeout(PATIENCE, locking).await.map_err(|_| {
-            failed()
-                .cause(format!("another process changes box `{}`", self.info.name))
-                .hint(format!("fuser -v {}", path.display()))
-        })?;
-        let locked = locked.map_err(|error| failed().because(&error))?;
-        locked.map_err(|error| failed().because(&error))
+        let limit = Instant::now() + PATIENCE;
+        // Not on a thread that waits: it would keep a command that has given up from ending.
+        loop {
+            match Lock::try_take(&path) {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) if Instant::now() < limit => sleep(PAUSE).await,
+                Ok(None) => {
+                    return Err(failed()
+                        .cause(format!("another process changes box `{}`", self.info.name))
+                        .hint(format!("fuser -v {}", path.display())));
+                }
+                Err(error) => return Err(failed().because(&error)),
+            }
+        }
     }
 
     fn cannot(&self, what: &str) -> Failure {
@@ -148,22 +153,27 @@ struct Lock {
 }
 
 impl Lock {
-    fn take(path: PathBuf) -> io::Result<Self> {
+    /// Takes it, where nobody has it.
+    fn try_take(path: &Path) -> io::Result<Option<Self>> {
         if let Some(directory) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        loop {
-            let file = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path)?;
-            file.lock()?;
-            // Who held it before has removed it, and somebody else may hold one of the same name by now.
-            if fs::metadata(&path).is_ok_and(|now| is_same(&now, &file)) {
-                return Ok(Self { path, file });
-            }
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
+        // Who held it before has removed it, and somebody else may hold one of the same name by now.
+        let is_there = fs::metadata(path).is_ok_and(|now| is_same(&now, &file));
+        Ok(is_there.then(|| Self {
+            path: path.to_owned(),
+            file,
+        }))
     }
 }
 
@@ -196,7 +206,12 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let lock = Lock::take(path.clone()).unwrap();
+                        let lock = loop {
+                            match Lock::try_take(&path).unwrap() {
+                                Some(lock) => break lock,
+                                None => std::thread::yield_now(),
+                            }
+                        };
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         assert_eq!(inside.fetch_sub(1, Ordering::SeqCst), 1);
                         done.fetch_add(1, Ordering::SeqCst);
