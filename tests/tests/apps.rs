@@ -316,6 +316,8 @@ fn of_many_who_make_apps_at_once_none_loses_one() {
 #[test]
 fn an_app_is_called_after_what_listens() {
     let project = project(&[("web_UI", "127.0.0.1", 3000), ("far", "127.0.0.1", 3001)]);
+    let yaml = std::fs::read_to_string(project.directory().join("agentbox.yaml")).expect("it was written");
+    project.file("agentbox.yaml", format!("{yaml}    expose: {{port: 3001}}\n"));
     let test_box = project.create(&["--wait"]);
     let expose = |port: &str| app(&project, "expose", &test_box, &[port]);
     let name = |output: Output| {

@@ -69,7 +69,7 @@ pub(super) struct Link {
     channel: watch::Sender<Option<Arc<Channel>>>,
     units: watch::Sender<Option<Arc<UnitsReport>>>,
     apps: Apps,
-    /// Held while something is being started in the box.
+    /// Held while something is being started in the box, or read from it.
     starting: Mutex<()>,
     /// Until when nothing is to be started.
     held: watch::Sender<Option<Instant>>,
@@ -178,13 +178,18 @@ impl Link {
     /// A box that cannot be read.
     pub(super) async fn renew_apps(&self) -> Result<(), Failure> {
         self.apps.forget();
+        let _starting = self.unheld().await;
         self.apps.read(&self.target()).await
     }
 
     /// Reads the apps, where that is not what was done just now, and the box can be read in time.
     pub(super) async fn look_at_apps(&self, patience: Duration) {
         // One that takes too long is as it was.
-        let _ = timeout(patience, self.apps.read_again(&self.target())).await;
+        let reading = async {
+            let _starting = self.unheld().await;
+            self.apps.read_again(&self.target()).await
+        };
+        let _ = timeout(patience, reading).await;
     }
 
     /// Starts nothing in the box for a while; returns when nothing is being started.
@@ -374,7 +379,10 @@ impl Link {
 
     /// Reads the apps of a box that has begun to run: a host elsewhere may have changed them before. Never ends.
     async fn keep_apps(&self) -> Infallible {
-        self.read_apps().await;
+        {
+            let _starting = self.unheld().await;
+            self.read_apps().await;
+        }
         std::future::pending().await
     }
 

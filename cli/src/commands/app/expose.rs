@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     words: Vec<String>,
 }
 
+/// The port of a box that leads to its exposed service.
+const PUBLISHED: u16 = 80;
+
 /// Makes an app for a port and prints its URL.
 ///
 /// # Errors
@@ -50,8 +53,22 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
                 .hint(format!("agentbox ports {name}"))
                 .hint(format!("agentbox app create {name} --name NAME --port {port}"))
         })?;
-        let made = app::expose(context, &target.docker, &target.info, listens).await?;
+        let mut listens = listens.clone();
+        if port == PUBLISHED && listens.unit.is_none() {
+            // The supervisor itself, which passes connections on.
+            listens.unit = exposed(&target).await;
+        }
+        let made = app::expose(context, &target.docker, &target.info, &listens).await?;
         show::made(context, &target, made).await?;
         Ok(Exit::SUCCESS)
     })
+}
+
+/// The exposed service of a box.
+async fn exposed(target: &Target) -> Option<String> {
+    let (_, units) = target.units().await.ok()?;
+    let mut services = units.services.into_iter();
+    services
+        .find(|service| service.expose.is_some())
+        .map(|service| service.name)
 }

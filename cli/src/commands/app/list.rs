@@ -57,9 +57,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         }
         context.ui.data(&table(&rows))?;
         if port.is_none() {
-            context
-                .ui
-                .hint("the relay gives apps their URLs: agentbox relay status");
+            context.ui.hint(match context.relay {
+                Some(_) => "the relay gives apps their URLs: agentbox relay status",
+                None => "without --no-relay this shows their URLs",
+            });
         }
         Ok(Exit::SUCCESS)
     })
