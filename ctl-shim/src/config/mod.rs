@@ -27,7 +27,6 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod text;
-#[cfg(feature = "supervisor")]
 pub mod unit_file;
 mod walk;
 mod yaml;

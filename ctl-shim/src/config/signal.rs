@@ -67,7 +67,6 @@ pub fn signal_number(text: &str) -> Option<i32> {
 }
 
 /// What a signal is called: `SIGTERM`, or its number where it has no name of its own.
-#[cfg(feature = "supervisor")]
 pub(super) fn signal_name(number: i32) -> String {
     let named = NAMES.iter().find(|(_, known)| *known == number);
     named.map_or_else(|| number.to_string(), |(name, _)| ["SIG", name].concat())
