@@ -35,7 +35,7 @@ fn attach(project: &Project, test_box: &TestBox<'_>, attached: &Value) {
     let from = project.directory().join("attached.json");
     let to = format!("{}:/var/lib/agentbox/private/attached.json", test_box.container());
     engine::docker(&["cp", &from.to_string_lossy(), &to]).ok();
-    std::fs::remove_file(from).unwrap();
+    std::fs::remove_file(from).expect("it was written just now");
 }
 
 /// Starts a box anew with this attached.
@@ -276,7 +276,10 @@ fn what_is_attached_is_in_no_checkpoint_and_no_configuration() {
         let other = TestBox::new(&project, &name);
         let mut attached = attached.clone();
         attached["rerunSetup"] = json!(rerun);
-        attached["setupScripts"].as_array_mut().unwrap().truncate(1);
+        attached["setupScripts"]
+            .as_array_mut()
+            .expect("a list")
+            .truncate(1);
         start_with(&project, &other, &attached);
         other.run("wait", &["--timeout", "60s"]).ok();
         other.run("stop", &[]).ok();
