@@ -35,7 +35,7 @@ fn attach(project: &Project, test_box: &TestBox<'_>, attached: &Value) {
     let from = project.directory().join("attached.json");
     let to = format!("{}:/var/lib/agentbox/private/attached.json", test_box.container());
     engine::docker(&["cp", &from.to_string_lossy(), &to]).ok();
-    std::fs::remove_file(from).unwrap();
+    std::fs::remove_file(from).expect("it was written just now");
 }
 
 /// Starts a box anew with this attached.
@@ -53,6 +53,8 @@ fn scripts_run_in_order_and_everything_else_comes_after() {
          tasks: {mine: {command: echo mine >> /home/developer/order}}\n",
     );
     let test_box = project.create(&[]);
+    test_box.wait_state("mine", "done");
+    test_box.exec("rm /home/developer/order").ok();
     let attached = json!({
         "serviceSpecs": [
             spec("api", "bash -c 'echo api $0 $$PWD $$A $$B $$C >> %h/order; exec sleep 1000' %n", json!({
@@ -83,7 +85,7 @@ fn scripts_run_in_order_and_everything_else_comes_after() {
     let status = test_box.status_json();
     assert_eq!(test_box.unit("web")["state"], "running", "{status}");
     assert_eq!(test_box.unit("rigbox-svc-worker")["state"], "stopped", "{status}");
-    assert_eq!(test_box.exec("ls -A /dev/shm/agentbox").ok().stdout, "");
+    assert_eq!(test_box.docker_exec("ls -A /dev/shm/agentbox").ok().stdout, "");
 
     test_box.run("start", &["rigbox-svc-worker"]).ok();
     assert_eq!(test_box.processes_matching("/bin/sleep 1000").len(), 1);
@@ -144,9 +146,7 @@ fn a_failed_script_holds_everything_back_until_it_succeeds() {
         &json!({"serviceSpecs": [spec("later", "sleep 1", json!({}))]}),
     );
     let pid = test_box.pid("rigbox-svc-api");
-    test_box
-        .docker_exec("kill -9 $(pgrep -f 'agentbox-ctl.* daemon')")
-        .ok();
+    test_box.docker_exec("pkill -9 -f '^agentbox-ctl daemon'").ok();
     wait_until("the service is there again", LIMIT, || {
         let unit = agentbox_tests::test_box::find_unit(&test_box.status_json(), "rigbox-svc-api");
         unit.is_some_and(|unit| unit["state"] == "running" && unit["pid"].as_u64() != Some(pid))
@@ -199,7 +199,7 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         .then_some(())
         .expect("status says why it waits");
     test_box
-        .run("wait", &["web", "--timeout", "60s"])
+        .run("wait", &["--unit", "web", "--timeout", "60s"])
         .expect_code(1)
         .complains(&["rigbox-svc-none", "agentbox spec attach"]);
 }
@@ -276,7 +276,10 @@ fn what_is_attached_is_in_no_checkpoint_and_no_configuration() {
         let other = TestBox::new(&project, &name);
         let mut attached = attached.clone();
         attached["rerunSetup"] = json!(rerun);
-        attached["setupScripts"].as_array_mut().unwrap().truncate(1);
+        attached["setupScripts"]
+            .as_array_mut()
+            .expect("a list")
+            .truncate(1);
         start_with(&project, &other, &attached);
         other.run("wait", &["--timeout", "60s"]).ok();
         other.run("stop", &[]).ok();

@@ -110,7 +110,7 @@ mod tests {
         assert!(unit_file(&spec("/bin/true"), "", "/root").contains("\nUser=root\n"));
     }
 
-    /// Where systemd is installed; the end-to-end tests do it where it is not.
+    /// Where systemd is installed, which `tests/run` sees to.
     #[test]
     fn systemd_takes_it() {
         let directory = tempfile::tempdir().unwrap();

@@ -142,8 +142,7 @@ impl Attached {
 
     /// Adds the units to a configuration. What the file defines waits for the last script.
     pub(super) fn add_to(&self, config: &mut Config) {
-        let scripts = self.units.iter().filter(|unit| !unit.is_service());
-        if let Some(last) = scripts.last() {
+        if let Some(last) = self.units.iter().rfind(|unit| !unit.is_service()) {
             for unit in &mut config.units {
                 unit.needs.push(last.name.clone());
             }
