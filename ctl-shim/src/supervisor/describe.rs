@@ -63,6 +63,9 @@ impl Engine {
 
     /// Keeps whether services start with the box.
     pub(super) fn enable(&mut self, names: &[String], enabled: bool) -> Result<Answer, Failure> {
+        if names.is_empty() {
+            return Ok(Answer::Units(Vec::new()));
+        }
         let mut outcomes = Vec::new();
         for (description, _) in self.describe(names)? {
             let unit = description.unit;
@@ -78,11 +81,9 @@ impl Engine {
                 changed: before != enabled,
             });
         }
-        if !names.is_empty() {
-            self.enabled
-                .say(names, enabled)
-                .map_err(|error| Failure::failed("cannot keep what starts with the box").because(&error))?;
-        }
+        self.enabled
+            .say(names, enabled)
+            .map_err(|error| Failure::failed("cannot keep what starts with the box").because(&error))?;
         Ok(Answer::Units(outcomes))
     }
 }
