@@ -252,7 +252,6 @@ fn programs_of_the_image_are_left_alone_and_nothing_shows_as_work() {
         assert_eq!(link.stdout, "agentbox-ctl\n");
     }
     assert_eq!(test_box.run("diff", &[]).ok().stdout, "");
-    test_box.run("destroy", &["-y"]).ok();
 
     let test_box = project.create_from(&images::with_own_systemctl(), &["--wait"]);
     assert_eq!(
