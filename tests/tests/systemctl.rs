@@ -110,7 +110,7 @@ fn verbs_have_systemds_answers_and_exit_codes() {
     let file = ends(&test_box, "systemctl cat web", 0);
     assert!(file.starts_with("# /workspace/agentbox.yaml\n[Unit]\n"), "{file}");
     assert!(
-        file.contains("ExecStart=/bin/sh -c \"echo up; exec sleep 1000\"\n"),
+        file.contains("ExecStart=/bin/bash -c \"echo up; exec sleep 1000\"\n"),
         "{file}"
     );
 }

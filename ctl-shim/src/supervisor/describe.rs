@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 
 use tokio::sync::oneshot;
 
@@ -38,6 +39,8 @@ impl Engine {
         if names.is_empty() {
             keys.extend(self.machine.slots().map(|slot| slot.key));
         }
+        let has_bash = Path::new("/bin/bash").exists();
+        let shell = if has_bash { "/bin/bash" } else { "/bin/sh" };
         let described = keys.into_iter().filter_map(|key| {
             let unit = &self.machine.slot(key)?.unit;
             let description = UnitDescription {
@@ -48,6 +51,7 @@ impl Engine {
                     unit,
                     &self.options.workspace.to_string_lossy(),
                     self.launcher.box_user(),
+                    shell,
                 ),
                 processes: Vec::new(),
             };
