@@ -6,8 +6,8 @@ use super::model::{Launch, RestartPolicy, Unit};
 use super::signal::signal_name;
 
 /// The equivalent unit file of a unit in a box with this workspace. `box_user` is who runs units that name nobody, empty
-/// where that is not known.
-pub fn render(unit: &Unit, workspace: &str, box_user: &str) -> String {
+/// where that is not known; `shell` runs commands that are texts.
+pub fn render(unit: &Unit, workspace: &str, box_user: &str, shell: &str) -> String {
     let mut file = Lines(String::new());
     let kind = if unit.is_service() { "service" } else { "task" };
     file.add("[Unit]", "");
@@ -53,7 +53,7 @@ pub fn render(unit: &Unit, workspace: &str, box_user: &str) -> String {
     for (name, value) in &unit.env {
         file.add("Environment=", &specifiers(&quoted(&format!("{name}={value}"))));
     }
-    file.add("ExecStart=", &command(&unit.launch, &unit.name, &unit.env));
+    file.add("ExecStart=", &command(unit, shell));
     if let Some(service) = unit.service() {
         file.add(
             "Restart=",
@@ -89,19 +89,19 @@ fn time(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
 
-fn command(launch: &Launch, unit: &str, env: &[(String, String)]) -> String {
+fn command(unit: &Unit, shell: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     let name;
-    match launch {
-        Launch::Shell(script) => words.extend(["/bin/sh", "-c", script]),
+    match &unit.launch {
+        Launch::Shell(script) => words.extend([shell, "-c", script]),
         Launch::Argv(argv) => words.extend(argv.iter().map(String::as_str)),
         Launch::Image(image) => {
-            name = image.container_name(unit);
+            name = image.container_name(&unit.name);
             words.extend(["/usr/bin/docker", "run", "--rm", "--name", &name]);
             for port in &image.ports {
                 words.extend(["-p", port]);
             }
-            for (variable, _) in env {
+            for (variable, _) in &unit.env {
                 words.extend(["-e", variable]);
             }
             words.push(&image.name);
@@ -160,7 +160,7 @@ mod tests {
 
     fn render(yaml: &str, name: &str) -> String {
         let config = load(yaml, &LoadOptions::default()).config.unwrap();
-        super::render(config.unit(name).unwrap(), "/workspace", "developer")
+        super::render(config.unit(name).unwrap(), "/workspace", "developer", "/bin/sh")
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 
 use tokio::sync::oneshot;
 
@@ -40,13 +41,15 @@ impl Engine {
         if names.is_empty() {
             keys.extend(self.machine.slots().map(|slot| slot.key));
         }
+        let has_bash = Path::new("/bin/bash").exists();
+        let shell = if has_bash { "/bin/bash" } else { "/bin/sh" };
         let described = keys.into_iter().filter_map(|key| {
             let unit = &self.machine.slot(key)?.unit;
             let description = UnitDescription {
                 unit: unit.name.clone(),
                 enabled: self.enabled.of(unit),
                 source: self.source_of(unit),
-                unit_file: self.unit_file_of(unit),
+                unit_file: self.unit_file_of(unit, shell),
                 processes: Vec::new(),
             };
             Some((description, self.launcher.handle(key)))
@@ -64,16 +67,19 @@ impl Engine {
     }
 
     /// What systemd would have of it.
-    fn unit_file_of(&self, unit: &Unit) -> String {
+    fn unit_file_of(&self, unit: &Unit, shell: &str) -> String {
         let user = self.launcher.box_user();
         match self.attached.spec(&unit.name) {
             Some(spec) => spec::unit_file(&spec.fields, user, &self.launcher.home()),
-            None => unit_file::render(unit, &self.options.workspace.to_string_lossy(), user),
+            None => unit_file::render(unit, &self.options.workspace.to_string_lossy(), user, shell),
         }
     }
 
     /// Keeps whether services start with the box.
     pub(super) fn enable(&mut self, names: &[String], enabled: bool) -> Result<Answer, Failure> {
+        if names.is_empty() {
+            return Ok(Answer::Units(Vec::new()));
+        }
         let mut outcomes = Vec::new();
         for (description, _) in self.describe(names)? {
             let unit = description.unit;
@@ -89,11 +95,9 @@ impl Engine {
                 changed: before != enabled,
             });
         }
-        if !names.is_empty() {
-            self.enabled
-                .say(names, enabled)
-                .map_err(|error| Failure::failed("cannot keep what starts with the box").because(&error))?;
-        }
+        self.enabled
+            .say(names, enabled)
+            .map_err(|error| Failure::failed("cannot keep what starts with the box").because(&error))?;
         Ok(Answer::Units(outcomes))
     }
 }

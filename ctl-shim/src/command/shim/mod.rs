@@ -24,15 +24,13 @@ use std::process::Command;
 
 use super::output::Output;
 use crate::client::Client;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::paths;
 
 /// The names, as they lie beside the binary.
 const NAMES: [&str; 2] = ["systemctl", "journalctl"];
 /// There where systemd is PID 1.
 const SYSTEMD: &str = "/run/systemd/system";
-/// What they end with where a number would not say it better.
-const FAILED: u8 = 1;
 /// What a shell ends with that does not find a program.
 const NO_PROGRAM: u8 = 127;
 
@@ -69,10 +67,10 @@ pub(super) fn run(arguments: &[OsString]) -> Option<u8> {
         _ => super::on_runtime(Box::pin(journalctl::run(&words, &output))),
     };
     // A supervisor's failure has an exit code of agentbox's, which would mean something else here.
-    Some(match output.finish(result) {
-        code @ (2 | 4 | 124 | 130) => code.min(FAILED),
-        code => code,
-    })
+    Some(output.finish(result.map_err(|failure| Failure {
+        kind: Kind::Failed,
+        ..failure
+    })))
 }
 
 /// Becomes the program of this name that comes after this one in the `PATH`. Returns only where there is none: what to say.
