@@ -139,7 +139,7 @@ fn a_spec_s_life_needs_no_engine() {
     spec(&project, &["rm", "server", "nope"]).expect_code(3);
     assert_eq!(files(&project, "service-specs").len(), 2);
     spec(&project, &["rm", "server", "other", "server"]).ok();
-    assert_eq!(files(&project, "service-specs"), [PathBuf::new(); 0]);
+    assert!(files(&project, "service-specs").is_empty());
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn mistakes_are_all_told_with_their_places() {
     spec(&project, &["create", "a"])
         .expect_code(2)
         .complains(&["--exec-start"]);
-    assert_eq!(files(&project, "service-specs"), [PathBuf::new(); 0]);
+    assert!(files(&project, "service-specs").is_empty());
 }
 
 #[test]
@@ -390,7 +390,7 @@ fn a_start_brings_copies_up_to_date() {
         .expect_code(2)
         .complains(&["needs service spec \"same\", which is not attached"]);
     assert_eq!(test_box.status_json()["box"]["state"], "running");
-    project.file("agentbox.yaml", &needs.replace("same", "other"));
+    project.file("agentbox.yaml", needs.replace("same", "other"));
     test_box
         .run("reload", &["--push"])
         .expect_code(2)
