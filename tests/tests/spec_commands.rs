@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use agentbox_tests::{Output, Project, TestBox};
+use agentbox_tests::{Output, Project, TestBox, wait_until};
 use serde_json::{Value, json};
 
 fn spec(project: &Project, arguments: &[&str]) -> Output {
@@ -123,6 +123,11 @@ fn a_spec_s_life_needs_no_engine() {
     assert_eq!(changed["auto_enable"], false);
     assert_eq!(changed.get("environment_file"), None);
     assert_eq!(changed["exec_start"], shown["exec_start"]);
+    let unit = spec(&project, &["show", "server", "--unit"]).ok().stdout;
+    assert!(
+        unit.contains("[Service]\n") && unit.contains("ExecStart="),
+        "{unit}"
+    );
     spec(&project, &["update", "server"]).expect_code(2);
     spec(&project, &["update", "server", "--unset-env", "V"]).expect_code(1);
     spec(&project, &["show", "servr"])
@@ -134,7 +139,7 @@ fn a_spec_s_life_needs_no_engine() {
     spec(&project, &["rm", "server", "nope"]).expect_code(3);
     assert_eq!(files(&project, "service-specs").len(), 2);
     spec(&project, &["rm", "server", "other", "server"]).ok();
-    assert_eq!(files(&project, "service-specs"), [PathBuf::new(); 0]);
+    assert!(files(&project, "service-specs").is_empty());
 }
 
 #[test]
@@ -161,7 +166,7 @@ fn mistakes_are_all_told_with_their_places() {
     spec(&project, &["create", "a"])
         .expect_code(2)
         .complains(&["--exec-start"]);
-    assert_eq!(files(&project, "service-specs"), [PathBuf::new(); 0]);
+    assert!(files(&project, "service-specs").is_empty());
 }
 
 #[test]
@@ -385,11 +390,49 @@ fn a_start_brings_copies_up_to_date() {
         .expect_code(2)
         .complains(&["needs service spec \"same\", which is not attached"]);
     assert_eq!(test_box.status_json()["box"]["state"], "running");
-    project.file("agentbox.yaml", &needs.replace("same", "other"));
+    project.file("agentbox.yaml", needs.replace("same", "other"));
     test_box
         .run("reload", &["--push"])
         .expect_code(2)
         .complains(&["needs service spec \"other\""]);
+}
+
+/// What `status` says is to come.
+fn pending(test_box: &TestBox<'_>) -> Value {
+    test_box
+        .status_json()
+        .get("pending")
+        .cloned()
+        .unwrap_or(Value::Null)
+}
+
+#[test]
+fn status_says_what_the_next_start_will_change() {
+    let project = Project::new("services:\n  web: {command: sleep 1000}\n");
+    for name in ["api", "worker", "queue"] {
+        create(&project, name);
+    }
+    let test_box = project.create(&["--service-spec", "api,worker"]);
+    assert_eq!(pending(&test_box), Value::Null);
+    let id = spec(&project, &["update", "api", "--env", "A=1", "--json"])
+        .ok()
+        .json()["id"]
+        .clone();
+    assert_eq!(
+        pending(&test_box),
+        json!([{"kind": "service-spec", "name": "api", "id": id, "change": "changed"}])
+    );
+    spec(&project, &["detach", "worker"]).ok();
+    spec(&project, &["attach", "queue"]).ok();
+    wait_until("the line", Duration::from_secs(10), || {
+        test_box.run("status", &[]).ok().stdout.contains(
+            "\npending at the next start: service spec api (changed), service spec queue (attached), \
+             service spec worker (detached)\n",
+        )
+    });
+    test_box.run("restart", &[]).ok();
+    assert_eq!(pending(&test_box), Value::Null);
+    assert!(!test_box.run("status", &[]).ok().stdout.contains("pending at"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `agentbox spec show`.
 
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::spec::ServiceSpec;
+use agentbox_ctl::spec::{ServiceSpec, unit_file};
 use serde::Serialize;
 
 use super::super::kept;
@@ -37,7 +37,8 @@ struct UnitFile<'a> {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let spec = Library::of(context)?.service_specs.find(&arguments.name)?;
     if arguments.unit {
-        let unit = unit_file(&spec)?;
+        // As in agentbox's own image; what other images call the user is theirs.
+        let unit = unit_file(&spec.fields, "developer", "/home/developer");
         if context.json {
             let name = format!("{}.service", spec.fields.unit_name());
             context.ui.json(&UnitFile {
@@ -76,14 +77,6 @@ fn text(spec: &ServiceSpec) -> String {
     rows.push(("created_at", spec.created_at.to_string()));
     rows.push(("updated_at", spec.updated_at.to_string()));
     kept::details(&rows)
-}
-
-/// The systemd unit file of a spec.
-fn unit_file(spec: &ServiceSpec) -> Result<String, Failure> {
-    Err(Failure::failed(format!(
-        "the unit file of {} cannot be written",
-        spec.fields.name
-    )))
 }
 
 #[cfg(test)]

@@ -64,10 +64,7 @@ fn is_json(file_name: &str) -> bool {
 }
 
 fn syntax_error(text: &str) -> Diagnostic {
-    let error = match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        Ok(_) => None,
-        Err(error) => Some(error),
-    };
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err();
     let (line, column) = error
         .as_ref()
         .map_or((1, 1), |error| (error.line(), error.column()));

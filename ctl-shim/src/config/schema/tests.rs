@@ -493,6 +493,10 @@ const DEFAULTS: &[(&str, bool)] = &[
         "{box: {cap_add: [SYS_PTRACE, net_raw], volumes: {cache: /cache}}}",
         true,
     ),
+    (
+        "{box: {service_specs: [api, svc_0123456789ab, 1], setup_scripts: [deps, deps]}}",
+        true,
+    ),
     ("{box: {memory: 4294967296, cpus: 2, network: 12}}", true),
     ("{box: {memory: 4x}}", false),
     ("{box: {memory: 1024}}", false),
