@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::creation::{self, Made, Order};
 use crate::docker::Docker;
 use crate::interrupt::{self, Interrupt, Stopped};
-use crate::plan::create::Settings;
+use crate::plan::create::{Settings, Start};
 use crate::plan::limit;
 use crate::project::Project;
 use crate::project_config;
@@ -38,7 +38,8 @@ Examples:
   agentbox create -n review --wait --memory 4g --env API_KEY
   agentbox create --docker --wait
   agentbox create --from warm
-  agentbox create --image node:22 --volume cache:/home/node/.npm"
+  agentbox create --image node:22 --volume cache:/home/node/.npm
+  agentbox create --no-project -n scratch"
 )]
 pub struct Arguments {
     /// Name of the box; else the project's, with a number where that is taken
@@ -47,6 +48,9 @@ pub struct Arguments {
     /// The project's directory; else the nearest one upwards with an agentbox.yaml, or the git top level
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
+    /// A box that belongs to no project, with an empty /workspace; from a checkpoint, with the workspace that it has
+    #[arg(long, conflicts_with_all = ["project", "from_branch"])]
+    no_project: bool,
     /// Image of the box
     #[arg(long, value_name = "REF", value_parser = limit::reference)]
     image: Option<String>,
@@ -125,6 +129,12 @@ enum CarryChoice {
 /// Mistakes in `agentbox.yaml` or on the command line (2), a name that is taken, an image that cannot be had or
 /// used (1), with `--wait` those of `wait`.
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    if let Some(name) = &arguments.name {
+        crate::boxes::name::check(name)?;
+    }
+    if arguments.no_project {
+        return without_project(arguments, context);
+    }
     let directory = match &arguments.project {
         Some(directory) => context.directory.join(directory),
         None => context.directory.clone(),
@@ -137,7 +147,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         return Ok(interrupt::EXIT);
     };
     // Before anything of Docker's: a mistake is told without an engine, too.
-    let mut order = Order {
+    let order = Order {
         config: match &arguments.from_branch {
             Some(reference) => project_config::of_commit(&project, reference)?,
             None => project_config::of_project(&project)?,
@@ -146,23 +156,47 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         attached: Attachments::default(),
     };
     let config = &order.config.config;
-    if let Some(name) = &arguments.name {
-        crate::boxes::name::check(name)?;
-    }
     let layers = Layers::load(context, Some(&project.root), &config.defaults)?;
-    let mut settings =
+    let settings =
         settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
     let carried = carried(arguments, context, &project, &config.carry, settings.carry_limit)?;
+    make(context, Some(&project), order, settings, &carried, !arguments.no_resync)
+}
+
+/// Makes a box that belongs to no project: nothing of one is read, so nothing is to be allowed.
+fn without_project(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    let layers = Layers::load(context, None, &[])?;
+    let settings = settings::resolve(flags(arguments), &layers)?;
+    let resync = !arguments.no_resync && !matches!(settings.start, Start::Checkpoint(_));
+    make(
+        context,
+        None,
+        Order::default(),
+        settings,
+        &carry::Plan::default(),
+        resync,
+    )
+}
+
+/// Makes the box, says so, and waits for its units where that is wanted.
+fn make(
+    context: &Context,
+    project: Option<&Project>,
+    mut order: Order,
+    mut settings: Settings,
+    carried: &carry::Plan,
+    resync: bool,
+) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
         let warming = warm_up(
             context,
             &docker,
-            &project,
+            project,
             &mut settings,
             &mut order,
-            !arguments.no_resync,
+            resync,
             &mut interrupt,
         );
         match warming.await {
@@ -173,10 +207,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         let making = creation::create(
             context,
             &docker,
-            &project,
+            project,
             order,
             &settings,
-            &carried,
+            carried,
             &mut interrupt,
         );
         let made = match making.await {
@@ -214,10 +248,10 @@ fn interrupted(context: &Context) -> Exit {
 
 /// Finds the checkpoint that the box starts from, if any. Where the workspace stays as it was saved, so does its
 /// `agentbox.yaml`, and that one is valid or there is no box.
-async fn warm_up(
+pub(crate) async fn warm_up(
     context: &Context,
     docker: &Docker,
-    project: &Project,
+    project: Option<&Project>,
     settings: &mut Settings,
     order: &mut Order,
     resync: bool,
@@ -243,11 +277,13 @@ async fn warm_up(
 /// Says what was made; `port` is that of the web URLs, where they are served already.
 fn report(context: &Context, made: &Made, port: Option<u16>) -> Result<(), Failure> {
     let info = &made.info;
-    context.ui.status(&format!(
-        "box `{}` is running, made from {}",
-        info.name,
-        one_line(&info.project)
-    ));
+    let source = match info.project.as_str() {
+        "" => "of no project".to_owned(),
+        project => format!("made from {}", one_line(project)),
+    };
+    context
+        .ui
+        .status(&format!("box `{}` is running, {source}", info.name));
     let stable = port.map(|port| url::stable(&info.name, port));
     if made.exposes
         && let Some(url) = stable.or_else(|| info.url.clone())
