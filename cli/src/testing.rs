@@ -99,6 +99,7 @@ pub(crate) fn report(services: Vec<ServiceStatus>, tasks: Vec<TaskStatus>) -> Un
         services,
         tasks,
         errors: Vec::new(),
+        attached: agentbox_ctl::spec::Marks::default(),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod label;
 pub mod maker;
 pub mod name;
 mod observe;
+pub mod private;
 mod resolve;
 
 pub use self::observe::{BoxInfo, BoxState, HalfMade, Observation, observe};

@@ -26,8 +26,10 @@ impl Library {
     /// A user without a home.
     pub fn of(context: &Context) -> Result<Self, Failure> {
         let directory = context.data_directory.as_ref().ok_or_else(|| {
-            Failure::failed("there is no place for service specs and setup scripts: no home directory is known")
-                .hint("set HOME")
+            Failure::failed(
+                "there is no place for service specs and setup scripts: no home directory is known",
+            )
+            .hint("set HOME")
         })?;
         Ok(Self {
             service_specs: Store::new(directory),
@@ -47,6 +49,7 @@ impl Library {
         Ok(Attachments {
             service_specs: copies(&self.service_specs, &self.origin, service_specs)?,
             setup_scripts: copies(&self.setup_scripts, &self.origin, setup_scripts)?,
+            ..Attachments::default()
         })
     }
 }

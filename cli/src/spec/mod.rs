@@ -5,7 +5,9 @@
 //! ```
 
 mod attach;
+mod draft;
 mod store;
 
 pub use attach::Library;
+pub use draft::{DraftError, Drafted, checked, from_file, from_json};
 pub use store::{Kept, Refused, Store};

@@ -210,11 +210,7 @@ impl<K: Kept> Store<K> {
     /// [`Refused::Taken`]; files that cannot be written.
     pub fn create(&self, fields: K::Fields) -> Result<K, Refused> {
         let _lock = self.lock()?;
-        let kept = K::new(
-            format!("{}{}", K::ID_PREFIX, new_id()?),
-            fields,
-            Timestamp::now(),
-        );
+        let kept = K::new(format!("{}{}", K::ID_PREFIX, new_id()?), fields, Timestamp::now());
         self.check_free(&kept)?;
         self.write(&kept)?;
         Ok(kept)
@@ -365,7 +361,12 @@ mod tests {
         assert_eq!(rename("queue").unwrap().id, worker.id);
         assert!(matches!(rename("x"), Err(Refused::Missing(_))));
         assert_eq!(store.remove(&api.id).unwrap(), api);
-        let left: Vec<_> = store.list().unwrap().into_iter().map(|kept| kept.fields.name).collect();
+        let left: Vec<_> = store
+            .list()
+            .unwrap()
+            .into_iter()
+            .map(|kept| kept.fields.name)
+            .collect();
         assert_eq!(left, ["queue"]);
     }
 

@@ -16,6 +16,10 @@ pub struct Attachments {
     pub service_specs: Vec<Copy<ServiceSpec>>,
     /// Setup scripts, in the order in which they run.
     pub setup_scripts: Vec<Copy<SetupScript>>,
+    /// Whether the box is to run scripts again that its checkpoint has behind it. Honoured once: the supervisor takes it
+    /// out of the file when it has done so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rerun_setup: bool,
 }
 
 /// A copy, and where it is from.
@@ -100,8 +104,8 @@ impl Attachments {
         specs.chain(scripts).collect()
     }
 
-    /// Whether nothing is attached.
+    /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
-        self.service_specs.is_empty() && self.setup_scripts.is_empty()
+        self.service_specs.is_empty() && self.setup_scripts.is_empty() && !self.rerun_setup
     }
 }

@@ -52,7 +52,10 @@ fn check_name(name: &str, wrong: &mut Vec<Invalid>) {
     if name.is_empty() {
         wrong.push(Invalid::new("name", "it is empty"));
     } else if !name.bytes().all(is_allowed) {
-        wrong.push(Invalid::new("name", "only letters, digits, `_` and `-` can be in it"));
+        wrong.push(Invalid::new(
+            "name",
+            "only letters, digits, `_` and `-` can be in it",
+        ));
     } else if name.len() > LONGEST_NAME {
         wrong.push(Invalid::new(
             "name",

@@ -8,8 +8,11 @@ pub(crate) fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-/// A boolean, or what to write instead.
-pub(crate) fn boolean(text: &str) -> Result<bool, String> {
+/// A boolean of YAML 1.2's core schema.
+///
+/// # Errors
+/// What to write instead.
+pub fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "true" | "True" | "TRUE" => return Ok(true),
         "false" | "False" | "FALSE" => return Ok(false),
