@@ -9,6 +9,8 @@ use agentbox_ctl::report::{
 };
 use agentbox_ctl::time::Timestamp;
 
+use crate::app::App;
+
 /// One thing the supervisor sends.
 pub(crate) enum Say {
     /// An item.
@@ -93,13 +95,22 @@ pub(crate) fn task(name: &str, state: TaskState) -> TaskStatus {
     }
 }
 
+/// An app of this port.
+pub(crate) fn app(name: &str, port: u16) -> App {
+    App {
+        id: format!("app_{name}"),
+        name: name.to_owned(),
+        port,
+        created_at: Timestamp::from_millis(1_700_000_000_000),
+    }
+}
+
 /// A report of these units.
 pub(crate) fn report(services: Vec<ServiceStatus>, tasks: Vec<TaskStatus>) -> UnitsReport {
     UnitsReport {
         services,
         tasks,
-        errors: Vec::new(),
-        attached: agentbox_ctl::spec::Marks::default(),
+        ..UnitsReport::default()
     }
 }
 

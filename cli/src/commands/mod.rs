@@ -1,5 +1,6 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
+pub mod app;
 pub mod checkpoint;
 pub mod completion;
 pub mod config;
@@ -136,6 +137,8 @@ pub enum Command {
     Cp(cp::Arguments),
     /// Print a box's web URL
     Url(url::Arguments),
+    /// Give ports of boxes names and URLs
+    App(app::Arguments),
     /// Bring ports of a box to this machine
     Forward(forward::Arguments),
     /// Show what listens in a box
@@ -189,6 +192,7 @@ impl Command {
             Self::Reload(arguments) => reload::run(&arguments, context),
             Self::Cp(arguments) => cp::run(&arguments, context),
             Self::Url(arguments) => url::run(&arguments, context),
+            Self::App(arguments) => app::run(&arguments, context),
             Self::Forward(arguments) => forward::run(&arguments, context),
             Self::Ports(arguments) => ports::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),

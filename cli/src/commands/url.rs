@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::on_runtime;
 use crate::Exit;
+use crate::app::{self, Health, Listening};
 use crate::context::Context;
 use crate::relay::Relay;
 use crate::target::Target;
@@ -23,11 +24,15 @@ const OPENER: &str = if cfg!(target_os = "macos") {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   agentbox url mybox --open
+  agentbox url mybox --app api
   curl \"$(agentbox url)\"")]
 pub struct Arguments {
     /// The box: name, index or id; else the project's only one
     #[arg(value_name = "BOX")]
     name: Option<String>,
+    /// That of this app, name or id, in place of the exposed service's
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
     /// Open it in the browser
     #[arg(long)]
     open: bool,
@@ -59,7 +64,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             url,
             published,
             without,
-        } = of(&target, relay.as_ref()).await?;
+        } = match &arguments.app {
+            None => of(&target, relay.as_ref()).await?,
+            Some(app) => of_app(&target, relay.as_ref(), app).await?,
+        };
         if let Some(failure) = without {
             let why = format!("without the relay: {}", failure.message);
             context.ui.warning(&why);
@@ -119,6 +127,37 @@ pub(crate) async fn of(target: &Target, relay: Option<&Relay>) -> Result<Urls, F
         url,
         published,
         without,
+    })
+}
+
+/// The URL of an app of a box, which leads over the relay and nowhere else.
+///
+/// # Errors
+/// No such app (3); one on whose port nobody listens, a box that does not run, no relay (1).
+async fn of_app(target: &Target, relay: Option<&Relay>, word: &str) -> Result<Urls, Failure> {
+    let (info, name) = (&target.info, &target.info.name);
+    let app = app::find(&target.docker, info, word).await?;
+    target.require_running()?;
+    if Listening::ask(target).await.health(app.port) == Health::NobodyListens {
+        return Err(Failure::failed(format!(
+            "nobody listens on port {} of box `{name}` for app `{}`",
+            app.port, app.name
+        ))
+        .hint(format!("agentbox ports {name}")));
+    }
+    let none = || {
+        Failure::failed(format!(
+            "app `{}` of box `{name}` has no URL without the relay",
+            app.name
+        ))
+    };
+    let relay = relay.ok_or_else(|| none().hint(format!("agentbox forward {name} {}", app.port)))?;
+    let port = relay.ensure().await?;
+    let port = port.ok_or_else(|| none().cause("it has no port").hint("agentbox relay log"))?;
+    Ok(Urls {
+        url: app::url(&app.name, name, port),
+        published: None,
+        without: None,
     })
 }
 

@@ -29,6 +29,8 @@ use crate::ui::one_line;
 const PATIENCE: Duration = Duration::from_millis(250);
 /// The same where it has to look at something first.
 const LONG_PATIENCE: Duration = Duration::from_millis(900);
+/// The same where it reads what lies in a box, on an engine that may be busy.
+const APPS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may say nothing while its events are followed.
 const ALIVE_PATIENCE: Duration = wire::ALIVE.saturating_mul(3);
 /// How long a relay may take to start, and to end.
@@ -255,6 +257,16 @@ pub async fn hold(context: &Context, docker: &Docker, id: &str) {
         let id = id.to_owned();
         // A relay that does not answer does neither.
         let _ = ask(&place, Ask::Hold { engine, id }, LONG_PATIENCE).await;
+    }
+}
+
+/// Has a relay go by the apps that a box has now. Where there is none, the next one reads them.
+pub async fn apps_changed(context: &Context, docker: &Docker, id: &str) {
+    // Also one that this command does without: it would go on leading to an app that is gone.
+    if let Some(place) = context.relay.clone().or_else(Place::find) {
+        let (engine, id) = (Engine::at(docker.address()), id.to_owned());
+        // One that does not answer leads nowhere either.
+        let _ = ask(&place, Ask::Apps { engine, id }, APPS_PATIENCE).await;
     }
 }
 

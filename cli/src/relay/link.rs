@@ -4,6 +4,7 @@
 //! box runs ─► exec `connect` ─► events after the last stored ─► store ─► told
 //!                │                                      └─► units are asked for again
 //!                └─► everybody who asks for the channel
+//! box is there ─► apps, and again when somebody has changed them
 //! ```
 //!
 //! A channel that breaks is opened again, ever more slowly, for as long as the box runs. What a box recorded until it stopped and
@@ -20,10 +21,12 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::apps::Apps;
 use super::batch::Batch;
 use super::engine::lock;
 use super::log::Log;
 use super::store::Store;
+use crate::app::App;
 use crate::boxes::{BoxInfo, BoxState};
 use crate::docker::Docker;
 use crate::target::{Channel, Target};
@@ -40,7 +43,7 @@ const UNITS_PATIENCE: Duration = Duration::from_secs(2);
 const UNITS_AGE: Duration = Duration::from_secs(1);
 /// Least time between two questions for the units of a box in which much happens.
 const UNITS_PAUSE: Duration = Duration::from_millis(20);
-/// How long a box has been stopped until its journal is read: one that comes back says what is missing, and one that is
+/// How long a box has been stopped until its journal and its apps are read: one that comes back says what is missing, and one that is
 /// being removed must not be touched.
 const SETTLING: Duration = Duration::from_millis(500);
 /// How long nothing is started in a box that is about to be frozen.
@@ -65,6 +68,7 @@ pub(super) struct Link {
     info: watch::Sender<BoxInfo>,
     channel: watch::Sender<Option<Arc<Channel>>>,
     units: watch::Sender<Option<Arc<UnitsReport>>>,
+    apps: Apps,
     /// Held while something is being started in the box.
     starting: Mutex<()>,
     /// Until when nothing is to be started.
@@ -86,6 +90,7 @@ impl Link {
             info: watch::Sender::new(info),
             channel: watch::Sender::new(None),
             units: watch::Sender::new(None),
+            apps: Apps::default(),
             starting: Mutex::default(),
             held: watch::Sender::new(None),
             stale: Notify::new(),
@@ -162,6 +167,26 @@ impl Link {
         }
     }
 
+    /// The apps as last read; `None` before the first time.
+    pub(super) fn apps(&self) -> Option<Arc<Vec<App>>> {
+        self.apps.known()
+    }
+
+    /// Reads the apps, which somebody has changed: until that is done they are not known.
+    ///
+    /// # Errors
+    /// A box that cannot be read.
+    pub(super) async fn renew_apps(&self) -> Result<(), Failure> {
+        self.apps.forget();
+        self.apps.read(&self.target()).await
+    }
+
+    /// Reads the apps, where that is not what was done just now, and the box can be read in time.
+    pub(super) async fn look_at_apps(&self, patience: Duration) {
+        // One that takes too long is as it was.
+        let _ = timeout(patience, self.apps.read_again(&self.target())).await;
+    }
+
     /// Starts nothing in the box for a while; returns when nothing is being started.
     pub(super) async fn hold(&self) {
         self.held.send_replace(Some(Instant::now() + HOLD));
@@ -208,6 +233,7 @@ impl Link {
         let mut info = self.info.subscribe();
         let mut pause = FIRST_PAUSE;
         let mut was_running = false;
+        let mut looked = false;
         let mut said = String::new();
         loop {
             let state = info.borrow_and_update().state;
@@ -215,15 +241,18 @@ impl Link {
                 self.units.send_replace(None);
                 pause = FIRST_PAUSE;
                 let unread = state == BoxState::Stopped && std::mem::take(&mut was_running);
-                let limit = if unread { SETTLING } else { Duration::MAX };
+                let is_new =
+                    state != BoxState::Dead && self.apps().is_none() && !std::mem::replace(&mut looked, true);
+                let limit = if unread || is_new { SETTLING } else { Duration::MAX };
                 match timeout(limit, info.changed()).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return,
                     Err(_) => {
                         let _starting = self.unheld().await;
-                        if let Err(failure) = Box::pin(self.catch_up()).await {
+                        if unread && let Err(failure) = Box::pin(self.catch_up()).await {
                             self.say(&format!("its journal cannot be read: {}", failure.message));
                         }
+                        self.read_apps().await;
                     }
                 }
                 continue;
@@ -277,6 +306,7 @@ impl Link {
             Err(failure) = self.keep_events(&channel) => failure,
             Err(failure) = self.keep_units(&channel) => failure,
             Err(failure) = self.keep_alive(&channel) => failure,
+            never = self.keep_apps() => match never {},
             _ = stopped => return Ok(()),
         };
         Err(channel.explain(ended))
@@ -339,6 +369,19 @@ impl Link {
             let units = timeout(UNITS_PATIENCE, channel.units()).await.ok().transpose()?;
             self.units.send_replace(units.map(Arc::new));
             sleep(UNITS_PAUSE).await;
+        }
+    }
+
+    /// Reads the apps of a box that has begun to run: a host elsewhere may have changed them before. Never ends.
+    async fn keep_apps(&self) -> Infallible {
+        self.read_apps().await;
+        std::future::pending().await
+    }
+
+    async fn read_apps(&self) {
+        // On the heap, as the channel's opening is.
+        if let Err(failure) = Box::pin(self.apps.read(&self.target())).await {
+            self.say(&format!("its apps cannot be read: {}", causes(&failure)));
         }
     }
 

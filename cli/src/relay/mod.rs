@@ -9,6 +9,7 @@
 //! Commands do without it where it is not there: it makes them faster, remembers what happened, and is where stable URLs
 //! lead. It learns of boxes from the engine alone and tells nobody anything that the engine and the boxes do not say.
 
+mod apps;
 mod batch;
 mod bridge;
 mod client;
@@ -22,7 +23,7 @@ mod store;
 mod web;
 pub mod wire;
 
-pub use self::client::{Absence, Events, Relay, ensure, health, hold, stop};
+pub use self::client::{Absence, Events, Relay, apps_changed, ensure, health, hold, stop};
 pub use self::owner::holder;
 pub use self::place::Place;
 pub use self::server::{Options, run};

@@ -215,6 +215,10 @@ async fn connection(stream: UnixStream, shared: &Shared) -> io::Result<()> {
                 }
                 answer(&mut writer, Ok(Answer::Done)).await?;
             }
+            Ask::Apps { engine, id } => {
+                let apps = shared.apps(&engine, &id).await;
+                answer(&mut writer, apps.map(|()| Answer::Done)).await?;
+            }
             Ask::Channel { engine, id } => match shared.channel(&engine, &id).await {
                 Ok(channel) => {
                     answer(&mut writer, Ok(Answer::Done)).await?;
@@ -337,6 +341,16 @@ impl Shared {
         let link = self.link(wanted, id).await?;
         let channel = link.opened(PATIENCE).await;
         channel.ok_or_else(|| elsewhere("there is no channel to the box"))
+    }
+
+    /// Goes by the apps that a box has now.
+    async fn apps(&self, wanted: &wire::Engine, id: &str) -> Result<(), Failure> {
+        // Without a look at the engine: a box that is not known yet has its apps read once it is.
+        let engine = self.engine(wanted)?;
+        match engine.link(id) {
+            Some(link) => link.renew_apps().await,
+            None => Ok(()),
+        }
     }
 
     /// Stores what a box has recorded so far.

@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use agentbox_ctl::client::{is_lost, is_not_understood};
+use agentbox_ctl::failure::Failure;
+
 use super::engine::Engine;
 use super::link::Link;
 use super::server::Shared;
@@ -13,6 +16,8 @@ use crate::web::{Boxes, Connection, WebBox};
 
 /// How long an engine, a channel and a box may take each, while somebody waits for a page.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// How long it may take to read the apps of a box.
+const APPS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the proxy sees.
 pub(super) struct Site(pub(super) Arc<Shared>);
@@ -48,7 +53,7 @@ impl Boxes for Site {
             .map(|(engine, link, info)| describe(&engine, &link, info))
     }
 
-    async fn look(&self, name: &str) -> Option<WebBox> {
+    async fn look(&self, name: &str, app: Option<&str>) -> Option<WebBox> {
         for engine in self.0.watched() {
             // One that does not answer is as it was.
             let _ = engine.boxes(PATIENCE).await;
@@ -56,6 +61,13 @@ impl Boxes for Site {
         let (engine, link, info) = self.named(name)?;
         if info.state == BoxState::Running && link.opened(PATIENCE).await.is_some() {
             link.renew(PATIENCE).await;
+        }
+        if let Some(app) = app
+            && link
+                .apps()
+                .is_none_or(|apps| !apps.iter().any(|known| known.name == app))
+        {
+            link.look_at_apps(APPS_PATIENCE).await;
         }
         Some(describe(&engine, &link, info))
     }
@@ -72,10 +84,20 @@ impl Boxes for Site {
         let channel = link
             .channel()
             .ok_or_else(|| none("there is no channel to the box"))?;
-        let dialled = channel.client.dial(port).await;
-        let dialled = dialled.map_err(|failure| io::Error::other(failure.message))?;
+        let dialled = channel.client.dial(port).await.map_err(of_dialling)?;
         Ok(Box::new(dialled))
     }
+}
+
+/// What the box says is that nobody took the connection; all else is about the way there.
+fn of_dialling(failure: Failure) -> io::Error {
+    let kind = if is_lost(&failure) || is_not_understood(&failure) {
+        io::ErrorKind::Other
+    } else {
+        io::ErrorKind::ConnectionRefused
+    };
+    let text = std::iter::once(failure.message).chain(failure.causes);
+    io::Error::new(kind, text.collect::<Vec<_>>().join(": "))
 }
 
 fn describe(engine: &Engine, link: &Link, info: BoxInfo) -> WebBox {
@@ -92,6 +114,7 @@ fn describe(engine: &Engine, link: &Link, info: BoxInfo) -> WebBox {
         state: info.state,
         project: info.project,
         units: link.units(),
+        apps: link.apps(),
         published,
     }
 }

@@ -84,6 +84,13 @@ pub enum Ask {
         /// The box's id.
         id: String,
     },
+    /// To read the apps of a box again, which have changed: [`Answer::Done`] once it goes by them.
+    Apps {
+        /// The engine.
+        engine: Engine,
+        /// The box's id.
+        id: String,
+    },
     /// Where the proxy listens: [`Answer::Web`].
     Web {
         /// The engine, to be watched from now on.

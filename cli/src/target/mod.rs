@@ -102,6 +102,23 @@ impl Target {
         Ok((Self { docker, info, relay }, units))
     }
 
+    /// As [`Self::with_units`], of other words than units, and without a wait for the box to be settled.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn with_words(
+        context: &Context,
+        name: Option<&str>,
+        words: &[String],
+    ) -> Result<(Self, Vec<String>), Failure> {
+        let docker = Docker::from_context(context)?;
+        let project = Project::find(&context.directory)?;
+        let (boxes, relay) = found(context, &docker).await?;
+        let (info, words) = units::split(&boxes, &project, name, words)?;
+        let info = info.clone();
+        Ok((Self { docker, info, relay }, words))
+    }
+
     /// Checks that the box runs.
     ///
     /// # Errors

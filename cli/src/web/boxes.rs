@@ -8,6 +8,8 @@ use std::sync::Arc;
 use agentbox_ctl::report::UnitsReport;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::app::App;
+
 /// A box as the proxy needs it.
 #[derive(Debug, Clone)]
 pub struct WebBox {
@@ -19,6 +21,8 @@ pub struct WebBox {
     pub project: String,
     /// Units as last reported; `None` where nobody could be asked.
     pub units: Option<Arc<UnitsReport>>,
+    /// Its apps; `None` where nobody has read them yet.
+    pub apps: Option<Arc<Vec<App>>>,
     /// Where the box's port 80 is published on this machine; `None` on a remote engine.
     pub published: Option<SocketAddr>,
 }
@@ -29,7 +33,8 @@ pub trait Boxes: Send + Sync + 'static {
     fn find(&self, name: &str) -> Option<WebBox>;
 
     /// As [`Self::find`], but asked of the engine and the box themselves; what is known is the answer where they take long.
-    fn look(&self, name: &str) -> impl Future<Output = Option<WebBox>> + Send;
+    /// With an app, its apps are read again where it is not among them.
+    fn look(&self, name: &str, app: Option<&str>) -> impl Future<Output = Option<WebBox>> + Send;
 
     /// All boxes, in the order in which they are shown.
     fn all(&self) -> Vec<WebBox>;
@@ -37,7 +42,7 @@ pub trait Boxes: Send + Sync + 'static {
     /// A connection to `port` on the box's loopback, over the channel.
     ///
     /// # Errors
-    /// No such box, no channel to it, or nobody who listens there.
+    /// No such box, no channel to it; [`io::ErrorKind::ConnectionRefused`] where nobody listens there.
     fn dial(&self, name: &str, port: u16) -> impl Future<Output = io::Result<Connection>> + Send;
 }
 

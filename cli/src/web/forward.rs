@@ -201,7 +201,7 @@ async fn over_streams(
         let (mut streams, was_there) = pool
             .streams(boxes, &route.destination, fresh)
             .await
-            .map_err(|error| unreachable(route, &error))?;
+            .map_err(|error| route.unreachable(&error))?;
         match streams.try_send_request(request).await {
             Ok(response) => break response,
             Err(mut error) => match error.take_message() {
@@ -223,11 +223,7 @@ async fn over_streams(
 
 async fn open(boxes: &impl Boxes, route: &Route) -> Result<pool::Sender, Notice> {
     let opened = pool::open(boxes, &route.destination).await;
-    opened.map_err(|error| unreachable(route, &error))
-}
-
-fn unreachable(route: &Route, error: &std::io::Error) -> Notice {
-    route.failed("cannot be reached", error.to_string())
+    opened.map_err(|error| route.unreachable(&error))
 }
 
 fn broken(route: &Route, error: &hyper::Error) -> Notice {

@@ -31,6 +31,16 @@ pub(super) enum Site {
     Foreign,
 }
 
+impl Site {
+    /// The box that it is of.
+    pub(super) fn box_name(&self) -> Option<&str> {
+        match self {
+            Self::Box(name) | Self::App { name, .. } => Some(name),
+            Self::Index | Self::Unknown | Self::Foreign => None,
+        }
+    }
+}
+
 /// A `Host`, or the same part of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Authority {

@@ -43,6 +43,14 @@ pub(super) fn may_ask(
     }
     match initiator(headers) {
         Initiator::Local(from) if from == *here => true,
+        // Another name of the same box, for which we answer, too: the service's own rules for other origins hold.
+        Initiator::Local(from)
+            if from.port == here.port
+                && from.site.box_name().is_some()
+                && from.site.box_name() == here.site.box_name() =>
+        {
+            true
+        }
         // Another box, or our own pages, which ask for nothing.
         Initiator::Local(from) if from.port == here.port || from.port == port => false,
         Initiator::Local(from) => !is_foreign_port(from.port),
@@ -131,13 +139,42 @@ mod tests {
     }
 
     #[test]
+    fn apps_of_one_box_may_ask_each_other_and_its_service() {
+        for method in ["GET", "POST", "OPTIONS"] {
+            let headers = [
+                ("origin", "http://x.b.localhost:7080"),
+                ("sec-fetch-site", "same-site"),
+            ];
+            assert!(asks(method, &headers));
+            let app = host::parse("y.b.localhost:7080").unwrap();
+            for (from, may) in [
+                ("http://b.localhost:7080", true),
+                ("http://x.b.localhost:7080", true),
+                ("http://y.a.localhost:7080", false),
+                ("http://a.localhost:7080", false),
+                ("http://localhost:7080", false),
+                ("http://evil.example", false),
+                ("http://x.b.localhost:32768", false),
+            ] {
+                let headers = [(ORIGIN, from.parse().unwrap())].into_iter().collect();
+                let method = method.parse().unwrap();
+                let asked = may_ask(&method, &headers, &app, 7080, |port| port == 32768);
+                assert_eq!(asked, may, "{from}");
+            }
+        }
+    }
+
+    #[test]
     fn pages_of_other_boxes_may_not() {
         for from in [
             "http://a.localhost:7080",
             "http://localhost:7080",
-            "http://x.b.localhost:7080",
+            "http://b.a.localhost:7080",
+            "http://x.b.localhost:7081",
+            "http://x.y.b.localhost:7080",
             "http://127.0.0.1:32768",
             "http://b.localhost:32768",
+            "http://x.b.localhost:32768",
             "http://evil.example",
             "https://b.localhost:7080",
             "http://b.localhost:7080@evil.example",

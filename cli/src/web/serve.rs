@@ -17,13 +17,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::body::Answer;
-use super::boxes::Boxes;
+use super::boxes::{Boxes, WebBox};
 use super::forward::{self, Slot};
 use super::host::Site;
+use super::origin;
 use super::page::{Index, Notice, takes_html};
 use super::pool::{self, Pool};
+use super::route::{self, Route};
 use super::target::{self, Target};
-use super::{origin, route};
 
 /// Connections at once; each may need a second one to its service, and 1024 open files is what many systems grant.
 const MOST: usize = 400;
@@ -147,7 +148,7 @@ async fn respond<B: Boxes>(
         let all = boxes.all();
         let mut others = all
             .iter()
-            .filter(|web_box| target.authority.site != Site::Box(web_box.name.clone()));
+            .filter(|web_box| target.authority.site.box_name() != Some(web_box.name.as_str()));
         others.any(|other| other.published.is_some_and(|address| address.port() == port))
     };
     if !origin::may_ask(
@@ -166,18 +167,30 @@ async fn respond<B: Boxes>(
     match &target.authority.site {
         Site::Index => index(boxes, &target, &request),
         Site::Box(name) => {
-            let route = match boxes.find(name).map(|known| route::find(&known)) {
-                Some(Ok(route)) => route,
-                // What has just become ready may not be known yet.
-                Some(Err(_)) | None => match boxes.look(name).await {
-                    Some(web_box) => route::find(&web_box)?,
-                    None => return Err(no_such_box(&format!("there is no box `{name}`"))),
-                },
-            };
+            let route = find(boxes, name, None).await?;
             forward::forward(boxes, &shared.pool, &route, &target, client.ip(), request, slot).await
         }
-        Site::App { app, name } => Err(no_such_box(&format!("there is no `{app}` in box `{name}`"))),
+        Site::App { app, name } => {
+            let route = find(boxes, name, Some(app)).await?;
+            forward::forward(boxes, &shared.pool, &route, &target, client.ip(), request, slot).await
+        }
         Site::Unknown | Site::Foreign => Err(no_such_box("there is no box of this name")),
+    }
+}
+
+/// The way to an app of a box, or to its exposed service.
+async fn find(boxes: &impl Boxes, name: &str, app: Option<&str>) -> Result<Route, Notice> {
+    let route = |web_box: WebBox| match app {
+        Some(app) => route::find_app(&web_box, app),
+        None => route::find(&web_box),
+    };
+    match boxes.find(name).map(route) {
+        Some(Ok(route)) => Ok(route),
+        // What has just become ready, or been made, may not be known yet.
+        Some(Err(_)) | None => match boxes.look(name, app).await {
+            Some(web_box) => route(web_box),
+            None => Err(no_such_box(&format!("there is no box `{name}`"))),
+        },
     }
 }
 

@@ -46,15 +46,21 @@ impl Index {
                 .map(str::to_owned)
                 .to_vec(),
         ];
-        rows.extend(self.boxes.iter().map(|web_box| {
-            vec![
+        for web_box in &self.boxes {
+            rows.push(vec![
                 web_box.name.clone(),
                 web_box.state.to_string(),
                 summary(web_box),
                 self.url(&web_box.name),
                 one_line(&web_box.project).into_owned(),
-            ]
-        }));
+            ]);
+            for app in web_box.apps.iter().flat_map(|apps| apps.iter()) {
+                let name = format!("{}.{}", app.name, web_box.name);
+                let url = self.url(&name);
+                let port = format!("app, port {}", app.port);
+                rows.push(vec![name, web_box.state.to_string(), port, url, "-".to_owned()]);
+            }
+        }
         align(&rows)
     }
 
@@ -68,24 +74,33 @@ impl Index {
         html.raw("<table>\n<tr><th>Box</th><th>State</th><th>Units</th><th>Project</th></tr>\n");
         for web_box in &self.boxes {
             html.raw("<tr><td>");
-            if is_linked(web_box) {
-                let url = self.url(&web_box.name);
-                html.raw("<a href=\"")
-                    .text(&url)
-                    .raw("\">")
-                    .text(&web_box.name)
-                    .raw("</a>");
-            } else {
-                html.text(&web_box.name);
-            }
+            self.link(&mut html, is_linked(web_box), &web_box.name, &web_box.name);
             html.raw("</td><td>")
                 .state(web_box.state.as_str())
                 .raw("</td><td>");
             html.text(&summary(web_box)).raw("</td><td class=\"path\">");
             html.text(&web_box.project).raw("</td></tr>\n");
+            for app in web_box.apps.iter().flat_map(|apps| apps.iter()) {
+                html.raw("<tr class=\"app\"><td>");
+                let name = format!("{}.{}", app.name, web_box.name);
+                self.link(&mut html, web_box.state == BoxState::Running, &name, &app.name);
+                html.raw("</td><td></td><td>");
+                html.text(&format!("port {}", app.port))
+                    .raw("</td><td></td></tr>\n");
+            }
         }
         html.raw("</table>\n");
         html.end()
+    }
+
+    /// A text that is a link, if there is something to see at the name.
+    fn link(&self, html: &mut Html, is_linked: bool, name: &str, text: &str) {
+        if is_linked {
+            html.raw("<a href=\"").text(&self.url(name)).raw("\">");
+            html.text(text).raw("</a>");
+        } else {
+            html.text(text);
+        }
     }
 }
 
@@ -134,7 +149,7 @@ mod tests {
     use agentbox_ctl::report::TaskState;
 
     use super::*;
-    use crate::testing::{report, service, task};
+    use crate::testing::{app, report, service, task};
 
     fn index() -> Index {
         let mut web = service("web", ServiceState::Ready);
@@ -152,13 +167,23 @@ mod tests {
             state,
             project: "/home/me/<shop>".to_owned(),
             units: units.map(Arc::new),
+            apps: Some(Arc::default()),
             published: None,
+        };
+        let apps = Some(Arc::new(vec![app("admin", 4000), app("docs", 5000)]));
+        let shop = WebBox {
+            apps: apps.clone(),
+            ..web_box("shop", BoxState::Running, Some(units.clone()))
+        };
+        let still = WebBox {
+            apps,
+            ..web_box("still", BoxState::Stopped, Some(units))
         };
         Index {
             boxes: vec![
-                web_box("shop", BoxState::Running, Some(units.clone())),
+                shop,
                 web_box("bare", BoxState::Running, Some(report(Vec::new(), Vec::new()))),
-                web_box("still", BoxState::Stopped, Some(units)),
+                still,
             ],
             port: 7080,
         }
@@ -167,10 +192,14 @@ mod tests {
     #[test]
     fn a_table_for_programs() {
         insta::assert_snapshot!(index().text(), @r"
-        BOX    STATE    UNITS                         URL                           PROJECT
-        shop   running  web ready, 2 done, 1 running  http://shop.localhost:7080/   /home/me/<shop>
-        bare   running  -                             http://bare.localhost:7080/   /home/me/<shop>
-        still  stopped  -                             http://still.localhost:7080/  /home/me/<shop>
+        BOX          STATE    UNITS                         URL                                 PROJECT
+        shop         running  web ready, 2 done, 1 running  http://shop.localhost:7080/         /home/me/<shop>
+        admin.shop   running  app, port 4000                http://admin.shop.localhost:7080/   -
+        docs.shop    running  app, port 5000                http://docs.shop.localhost:7080/    -
+        bare         running  -                             http://bare.localhost:7080/         /home/me/<shop>
+        still        stopped  -                             http://still.localhost:7080/        /home/me/<shop>
+        admin.still  stopped  app, port 4000                http://admin.still.localhost:7080/  -
+        docs.still   stopped  app, port 5000                http://docs.still.localhost:7080/   -
         ");
     }
 
@@ -181,7 +210,11 @@ mod tests {
             html.contains("<a href=\"http://shop.localhost:7080/\">shop</a>"),
             "{html}"
         );
-        assert_eq!(html.matches("<a ").count(), 1);
+        assert!(
+            html.contains("<a href=\"http://admin.shop.localhost:7080/\">admin</a>"),
+            "{html}"
+        );
+        assert_eq!(html.matches("<a ").count(), 3);
         assert!(html.contains("/home/me/&lt;shop&gt;"), "{html}");
         let port = Index {
             port: DEFAULT_PORT,

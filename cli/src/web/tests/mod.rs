@@ -1,5 +1,6 @@
 //! The whole proxy over real sockets, with services that do what a test tells them to.
 
+mod apps;
 mod bodies;
 mod exchange;
 mod http2;
@@ -34,7 +35,7 @@ impl Boxes for Fake {
         self.all().into_iter().find(|web_box| web_box.name == name)
     }
 
-    async fn look(&self, name: &str) -> Option<WebBox> {
+    async fn look(&self, name: &str, _app: Option<&str>) -> Option<WebBox> {
         self.find(name)
     }
 
@@ -67,6 +68,7 @@ fn web_box(name: &str, address: SocketAddr) -> WebBox {
         state: BoxState::Running,
         project: "/p".to_owned(),
         units: Some(Arc::new(report(vec![web(address.port())], Vec::new()))),
+        apps: Some(Arc::default()),
         published: Some(address),
     }
 }
