@@ -160,7 +160,14 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let settings =
         settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
     let carried = carried(arguments, context, &project, &config.carry, settings.carry_limit)?;
-    make(context, Some(&project), order, settings, &carried, !arguments.no_resync)
+    make(
+        context,
+        Some(&project),
+        order,
+        settings,
+        &carried,
+        !arguments.no_resync,
+    )
 }
 
 /// Makes a box that belongs to no project: nothing of one is read, so nothing is to be allowed.
@@ -248,7 +255,7 @@ fn interrupted(context: &Context) -> Exit {
 
 /// Finds the checkpoint that the box starts from, if any. Where the workspace stays as it was saved, so does its
 /// `agentbox.yaml`, and that one is valid or there is no box.
-pub(crate) async fn warm_up(
+async fn warm_up(
     context: &Context,
     docker: &Docker,
     project: Option<&Project>,

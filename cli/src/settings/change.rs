@@ -65,7 +65,9 @@ impl Change {
             SettingKind::Reference => single(limit::reference(&trimmed)),
             SettingKind::Network => single(limit::network(&trimmed)),
             SettingKind::Capabilities => list(&trimmed).map_err(wrong),
-            SettingKind::Environment | SettingKind::Volumes | SettingKind::Templates => mapping(key, &trimmed),
+            SettingKind::Environment | SettingKind::Volumes | SettingKind::Templates => {
+                mapping(key, &trimmed)
+            }
         }?;
         if values.is_empty() {
             return Err(Failure::usage(format!("no value for {}", key.name))

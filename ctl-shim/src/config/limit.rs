@@ -226,7 +226,9 @@ pub fn reference(text: &str) -> Result<String, String> {
 pub fn template_name(name: &str) -> Result<(), String> {
     let inner = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     if name.is_empty() || !name.chars().all(inner) {
-        return Err(format!("`{name}` is no template's name: use letters, digits, _ and -"));
+        return Err(format!(
+            "`{name}` is no template's name: use letters, digits, _ and -"
+        ));
     }
     Ok(())
 }
