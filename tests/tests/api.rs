@@ -77,7 +77,9 @@ impl<'a> Api<'a> {
 
 /// The calls of the guide, in its order. Each is run by a shell; ids of its own stand for those of the guide.
 const GUIDE: [(&str, &str, u16); 9] = [
-    ("svc_abc123", r#"curl -X POST https://api.rigbox.dev/api/service-specs \
+    (
+        "svc_abc123",
+        r##"curl -X POST https://api.rigbox.dev/api/service-specs \
 -H "Authorization: Bearer $RIGBOX_TOKEN" \
 -H "Content-Type: application/json" \
 -d '{
@@ -89,18 +91,30 @@ const GUIDE: [(&str, &str, u16); 9] = [
 },
 "restart_policy": "always",
 "auto_enable": true
-}'"#, 201),
-    ("", r#"curl -X POST https://api.rigbox.dev/api/workspaces \
+}'"##,
+        201,
+    ),
+    (
+        "",
+        r##"curl -X POST https://api.rigbox.dev/api/workspaces \
 -H "Authorization: Bearer $RIGBOX_TOKEN" \
 -H "Content-Type: application/json" \
 -d '{
 "name": "fullstack-app",
 "template_id": "tpl_node",
 "service_spec_ids": ["svc_abc123", "svc_def456"]
-}'"#, 201),
-    ("", r#"curl -s https://api.rigbox.dev/api/service-specs \
--H "Authorization: Bearer $RIGBOX_TOKEN""#, 200),
-    ("", r#"curl -X PUT https://api.rigbox.dev/api/service-specs/svc_abc123 \
+}'"##,
+        201,
+    ),
+    (
+        "",
+        r##"curl -s https://api.rigbox.dev/api/service-specs \
+-H "Authorization: Bearer $RIGBOX_TOKEN""##,
+        200,
+    ),
+    (
+        "",
+        r##"curl -X PUT https://api.rigbox.dev/api/service-specs/svc_abc123 \
 -H "Authorization: Bearer $RIGBOX_TOKEN" \
 -H "Content-Type: application/json" \
 -d '{
@@ -113,18 +127,30 @@ const GUIDE: [(&str, &str, u16); 9] = [
 },
 "restart_policy": "always",
 "auto_enable": true
-}'"#, 200),
-    ("", r#"curl -X DELETE https://api.rigbox.dev/api/service-specs/svc_abc123 \
--H "Authorization: Bearer $RIGBOX_TOKEN""#, 204),
-    ("ss_install_deps", r#"curl -X POST https://api.rigbox.dev/api/setup-scripts \
+}'"##,
+        200,
+    ),
+    (
+        "",
+        r##"curl -X DELETE https://api.rigbox.dev/api/service-specs/svc_abc123 \
+-H "Authorization: Bearer $RIGBOX_TOKEN""##,
+        204,
+    ),
+    (
+        "ss_install_deps",
+        r##"curl -X POST https://api.rigbox.dev/api/setup-scripts \
 -H "Authorization: Bearer $RIGBOX_TOKEN" \
 -H "Content-Type: application/json" \
 -d '{
 "name": "install-app-deps",
 "content": "#!/bin/bash\nset -e\ncd /home/developer/app\ngit pull origin main\nnpm ci\nnpm run build",
 "run_on": "first_boot"
-}'"#, 201),
-    ("svc_app_server", r#"curl -X POST https://api.rigbox.dev/api/service-specs \
+}'"##,
+        201,
+    ),
+    (
+        "svc_app_server",
+        r##"curl -X POST https://api.rigbox.dev/api/service-specs \
 -H "Authorization: Bearer $RIGBOX_TOKEN" \
 -H "Content-Type: application/json" \
 -d '{
@@ -133,8 +159,12 @@ const GUIDE: [(&str, &str, u16); 9] = [
 "env_vars": {"PORT": "8080"},
 "restart_policy": "always",
 "auto_enable": true
-}'"#, 201),
-    ("{workspace_id}", r#"curl -X POST https://api.rigbox.dev/api/workspaces \
+}'"##,
+        201,
+    ),
+    (
+        "{workspace_id}",
+        r##"curl -X POST https://api.rigbox.dev/api/workspaces \
 -H "Authorization: Bearer $RIGBOX_TOKEN" \
 -H "Content-Type: application/json" \
 -d '{
@@ -142,14 +172,20 @@ const GUIDE: [(&str, &str, u16); 9] = [
 "template_id": "tpl_node",
 "setup_script_ids": ["ss_install_deps"],
 "service_spec_ids": ["svc_app_server"]
-}'"#, 201),
-    ("", r#"curl -X POST https://api.rigbox.dev/api/workspaces/{workspace_id}/apps \
+}'"##,
+        201,
+    ),
+    (
+        "",
+        r##"curl -X POST https://api.rigbox.dev/api/workspaces/{workspace_id}/apps \
 -H "Authorization: Bearer $RIGBOX_TOKEN" \
 -H "Content-Type: application/json" \
 -d '{
 "name": "my-web-app",
 "port": 3000
-}'"#, 201),
+}'"##,
+        201,
+    ),
 ];
 
 #[test]
@@ -191,7 +227,10 @@ fn the_calls_of_the_guide_work_as_they_are() {
     assert_eq!(answers[1]["service_spec_ids"].as_array().expect("ids").len(), 2);
     assert_eq!(answers[7]["setup_script_ids"], json!([ids[2].1]));
     let url = answers[8]["url"].as_str().expect("text");
-    assert!(url.starts_with("http://my-web-app.production-app.localhost:"), "{url}");
+    assert!(
+        url.starts_with("http://my-web-app.production-app.localhost:"),
+        "{url}"
+    );
     for name in ["fullstack-app", "production-app"] {
         api.expect(204, "DELETE", &format!("/workspaces/{name}"), &Value::Null);
     }
@@ -201,7 +240,9 @@ fn the_calls_of_the_guide_work_as_they_are() {
 #[test]
 fn it_is_off_until_it_is_enabled_and_a_token_counts_as_long_as_it_is_the_one() {
     let project = Project::empty().with_relay();
-    project.run(&["config", "set", "--global", "relay.idle_timeout", "1s"]).ok();
+    project
+        .run(&["config", "set", "--global", "relay.idle_timeout", "1s"])
+        .ok();
     let output = project.run(&["api", "token"]).expect_code(1);
     output.complains(&["hint: agentbox api enable"]);
     assert_eq!(project.run(&["api", "status"]).ok().stdout, "off\n");
@@ -225,7 +266,10 @@ fn it_is_off_until_it_is_enabled_and_a_token_counts_as_long_as_it_is_the_one() {
     wait_until("a relay that ends by itself", LIMIT, || {
         project.run(&["relay", "status"]).code == 1
     });
-    assert_eq!(project.run(&["api", "status", "--json"]).ok().json()["enabled"], false);
+    assert_eq!(
+        project.run(&["api", "status", "--json"]).ok().json()["enabled"],
+        false
+    );
 }
 
 #[test]
@@ -235,35 +279,60 @@ fn specs_and_scripts_are_those_of_the_commands() {
     let spec = json!({"name": "web", "exec_start": "/bin/sleep 1000"});
     let made = api.expect(201, "POST", "/service-specs", &spec);
     let id = made["id"].as_str().expect("text");
-    assert_eq!(api.expect(409, "POST", "/service-specs", &spec)["error"]["code"], "conflict");
+    assert_eq!(
+        api.expect(409, "POST", "/service-specs", &spec)["error"]["code"],
+        "conflict"
+    );
     for word in [id, "web"] {
-        assert_eq!(api.expect(200, "GET", &format!("/service-specs/{word}"), &Value::Null), made);
+        assert_eq!(
+            api.expect(200, "GET", &format!("/service-specs/{word}"), &Value::Null),
+            made
+        );
     }
     let other = json!({"name": "web-2", "exec_start": "/bin/true", "auto_enable": true});
     let replaced = api.expect(200, "PUT", "/service-specs/web", &other);
-    assert_eq!((&replaced["id"], &replaced["name"]), (&made["id"], &json!("web-2")));
+    assert_eq!(
+        (&replaced["id"], &replaced["name"]),
+        (&made["id"], &json!("web-2"))
+    );
     // A PUT replaces the whole.
     let bare = api.expect(200, "PUT", &format!("/service-specs/{id}"), &spec);
     assert_eq!(bare["auto_enable"], false);
     let wrong = json!({"name": "a b", "restart_policy": "sometimes", "extra": 1});
     let error = api.expect(422, "POST", "/service-specs", &wrong);
-    assert!(error["error"]["details"].as_array().expect("details").len() >= 3, "{error}");
+    assert!(
+        error["error"]["details"].as_array().expect("details").len() >= 3,
+        "{error}"
+    );
     api.expect(404, "PUT", "/service-specs/none", &spec);
     api.expect(404, "GET", "/service-specs/..%2F..%2Fapi-token", &Value::Null);
     api.expect(422, "POST", "/service-specs", &json!([]));
     let bearer = format!("Authorization: Bearer {}", api.token);
     let kind = "Content-Type: application/json";
     let malformed = api.curl("POST", "/service-specs", &["-H", &bearer, "-H", kind, "-d", "{"]);
-    assert_eq!((malformed.0, &malformed.1["error"]["code"]), (400, &json!("malformed")));
+    assert_eq!(
+        (malformed.0, &malformed.1["error"]["code"]),
+        (400, &json!("malformed"))
+    );
     api.expect(204, "DELETE", "/service-specs/web", &Value::Null);
     api.expect(404, "DELETE", &format!("/service-specs/{id}"), &Value::Null);
     let script = json!({"name": "install", "content": "#!/bin/sh\ntrue\n"});
     let made = api.expect(201, "POST", "/setup-scripts", &script);
     assert_eq!(made["run_on"], "first_boot");
-    assert_eq!(api.expect(200, "GET", "/setup-scripts", &Value::Null), json!([made]));
+    assert_eq!(
+        api.expect(200, "GET", "/setup-scripts", &Value::Null),
+        json!([made])
+    );
     // Two clients at once: one wins.
     let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let send = || api.send("POST", "/service-specs", &json!({"name": "race", "exec_start": "/bin/true"})).0;
+        let send = || {
+            api.send(
+                "POST",
+                "/service-specs",
+                &json!({"name": "race", "exec_start": "/bin/true"}),
+            )
+            .0
+        };
         let all: Vec<_> = (0..6).map(|_| scope.spawn(send)).collect();
         all.into_iter().map(|one| one.join().expect("no panic")).collect()
     });
@@ -280,7 +349,12 @@ fn a_workspace_is_a_box_without_a_project() {
     let name = format!("{}-ws", project.name());
     let spec = json!({"name": "sleeper", "exec_start": "/bin/sleep 1000"});
     let spec = api.expect(201, "POST", "/service-specs", &spec);
-    let made = api.expect(201, "POST", "/workspaces", &json!({"name": name, "service_spec_ids": ["sleeper"]}));
+    let made = api.expect(
+        201,
+        "POST",
+        "/workspaces",
+        &json!({"name": name, "service_spec_ids": ["sleeper"]}),
+    );
     assert_eq!(
         (&made["status"], &made["template_id"], &made["project"]),
         (&json!("running"), &json!("tpl_node"), &Value::Null)
@@ -301,43 +375,101 @@ fn a_workspace_is_a_box_without_a_project() {
     assert_eq!(test_box.status_json()["box"]["project"], Value::Null);
     test_box.run("status", &[]).ok();
     assert_eq!(test_box.exec("pwd; ls -A").ok().stdout, "/workspace\n");
-    test_box.run("pull", &[]).expect_code(1).complains(&["belongs to no project"]);
+    test_box
+        .run("pull", &[])
+        .expect_code(1)
+        .complains(&["belongs to no project"]);
     test_box.run("diff", &[]).expect_code(1).complains(&["hint: "]);
     test_box.run("logs", &[]).ok();
-    test_box.run("reload", &["--push"]).expect_code(1).complains(&["belongs to no project"]);
+    test_box
+        .run("reload", &["--push"])
+        .expect_code(1)
+        .complains(&["belongs to no project"]);
 
     for (verb, status) in [("stop", "stopped"), ("start", "running"), ("restart", "running")] {
         let now = api.expect(200, "POST", &format!("{path}/{verb}"), &Value::Null);
         assert_eq!(now["status"], status, "{verb}");
     }
 
-    let app = api.expect(201, "POST", &format!("{path}/apps"), &json!({"name": "web", "port": 3000}));
-    api.expect(409, "POST", &format!("{path}/apps"), &json!({"name": "web", "port": 3001}));
-    api.expect(422, "POST", &format!("{path}/apps"), &json!({"name": "-", "port": 0}));
-    assert_eq!(api.expect(200, "GET", &format!("{path}/apps"), &Value::Null), json!([app]));
+    let app = api.expect(
+        201,
+        "POST",
+        &format!("{path}/apps"),
+        &json!({"name": "web", "port": 3000}),
+    );
+    api.expect(
+        409,
+        "POST",
+        &format!("{path}/apps"),
+        &json!({"name": "web", "port": 3001}),
+    );
+    api.expect(
+        422,
+        "POST",
+        &format!("{path}/apps"),
+        &json!({"name": "-", "port": 0}),
+    );
+    assert_eq!(
+        api.expect(200, "GET", &format!("{path}/apps"), &Value::Null),
+        json!([app])
+    );
     api.expect(204, "DELETE", &format!("{path}/apps/web"), &Value::Null);
     api.expect(404, "DELETE", &format!("{path}/apps/web"), &Value::Null);
 
     test_box.exec("echo kept > /workspace/file").ok();
     let snapshot = format!("{}-s", project.name());
-    let taken = api.expect(201, "POST", &format!("{path}/snapshots"), &json!({"name": snapshot}));
-    api.expect(409, "POST", &format!("{path}/snapshots"), &json!({"name": snapshot}));
-    assert_eq!(api.expect(200, "GET", &format!("{path}/snapshots"), &Value::Null), json!([taken]));
+    let taken = api.expect(
+        201,
+        "POST",
+        &format!("{path}/snapshots"),
+        &json!({"name": snapshot}),
+    );
+    api.expect(
+        409,
+        "POST",
+        &format!("{path}/snapshots"),
+        &json!({"name": snapshot}),
+    );
+    assert_eq!(
+        api.expect(200, "GET", &format!("{path}/snapshots"), &Value::Null),
+        json!([taken])
+    );
     let copy = format!("{}-copy", project.name());
     let warm = json!({"name": copy, "snapshot_id": taken["id"]});
     api.expect(201, "POST", "/workspaces", &warm);
-    assert_eq!(TestBox::new(&project, &copy).exec("cat file").ok().stdout, "kept\n");
-    api.expect(409, "DELETE", &format!("{path}/snapshots/{snapshot}"), &Value::Null);
+    assert_eq!(
+        TestBox::new(&project, &copy).exec("cat file").ok().stdout,
+        "kept\n"
+    );
+    api.expect(
+        409,
+        "DELETE",
+        &format!("{path}/snapshots/{snapshot}"),
+        &Value::Null,
+    );
     api.expect(204, "DELETE", &format!("/workspaces/{copy}"), &Value::Null);
-    api.expect(204, "DELETE", &format!("{path}/snapshots/{snapshot}"), &Value::Null);
-    api.expect(404, "DELETE", &format!("{path}/snapshots/{snapshot}"), &Value::Null);
+    api.expect(
+        204,
+        "DELETE",
+        &format!("{path}/snapshots/{snapshot}"),
+        &Value::Null,
+    );
+    api.expect(
+        404,
+        "DELETE",
+        &format!("{path}/snapshots/{snapshot}"),
+        &Value::Null,
+    );
 
     // Work that is only in the box is saved before it goes.
     api.expect(204, "DELETE", &path, &Value::Null);
     api.expect(404, "GET", &path, &Value::Null);
     let saved = fs::read_dir(project.data_directory().join("agentbox/saved")).expect("it is saved");
     let saved: Vec<_> = saved.map(|entry| entry.expect("a file").file_name()).collect();
-    assert!(saved.iter().any(|file| file.to_string_lossy().starts_with(&name)), "{saved:?}");
+    assert!(
+        saved.iter().any(|file| file.to_string_lossy().starts_with(&name)),
+        "{saved:?}"
+    );
     for wrong in [
         json!({"service_spec_ids": ["none"]}),
         json!({"setup_script_ids": ["none"]}),
@@ -357,7 +489,15 @@ fn the_command_line_makes_such_boxes_too() {
     let project = Project::new("services: {web: {command: sleep 1000}}\n");
     let name = format!("{}-np", project.name());
     project
-        .run(&["create", "--no-project", "-n", &name, "--image", &images::base(), "--wait"])
+        .run(&[
+            "create",
+            "--no-project",
+            "-n",
+            &name,
+            "--image",
+            &images::base(),
+            "--wait",
+        ])
         .ok();
     let test_box = TestBox::new(&project, &name);
     assert_eq!(test_box.exec("ls -A").ok().stdout, "");
@@ -393,16 +533,32 @@ fn nothing_half_made_stays_when_nobody_waits() {
             name.starts_with(&format!("{}-h", project.name()))
         });
         let ours = ours.count();
-        if containers.len() == ours { Ok(()) } else { Err(format!("{containers:?}, {ours}")) }
+        if containers.len() == ours {
+            Ok(())
+        } else {
+            Err(format!("{containers:?}, {ours}"))
+        }
     });
     // A relay that ends takes what it makes with it.
     let mut curl = Command::new("curl");
     let body = json!({"name": format!("{}-r", project.name())}).to_string();
-    curl.args(["-s", "-X", "POST", "-H", &bearer, "-H", "Content-Type: application/json", "-d", &body]);
+    curl.args([
+        "-s",
+        "-X",
+        "POST",
+        "-H",
+        &bearer,
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        &body,
+    ]);
     curl.arg(format!("{}/workspaces", api.url));
     let before = project.containers().len();
     let calling = process::Running::spawn(curl);
-    wait_until("a box that is being made", LIMIT, || project.containers().len() > before);
+    wait_until("a box that is being made", LIMIT, || {
+        project.containers().len() > before
+    });
     project.run(&["relay", "stop"]).ok();
     let _ = calling.finish(LIMIT);
     let name = format!("{}-r", project.name());
@@ -417,7 +573,10 @@ fn pages_and_strangers_get_nothing() {
     let project = Project::empty().with_relay();
     let api = Api::enable(&project);
     let bearer = format!("Authorization: Bearer {}", api.token);
-    let port = api.url.trim_start_matches("http://localhost:").trim_end_matches("/api");
+    let port = api
+        .url
+        .trim_start_matches("http://localhost:")
+        .trim_end_matches("/api");
     let app = format!("Origin: http://app.web.localhost:{port}");
     let other_port = "Origin: http://localhost:1".to_owned();
     let own = format!("Origin: http://localhost:{port}");
@@ -438,21 +597,43 @@ fn pages_and_strangers_get_nothing() {
     ] {
         let (got, answer) = api.curl("GET", "/service-specs", &["-H", &bearer, "-H", header]);
         assert_eq!(got, status, "{header}: {answer}");
-        assert!(status == 200 || answer["error"]["code"].is_string(), "{header}: {answer}");
+        assert!(
+            status == 200 || answer["error"]["code"].is_string(),
+            "{header}: {answer}"
+        );
     }
     // A link that somebody follows leads nowhere, either.
-    let visit = ["-H", "Sec-Fetch-Site: cross-site", "-H", "Sec-Fetch-Mode: navigate", "-H", "Sec-Fetch-Dest: document"];
+    let visit = [
+        "-H",
+        "Sec-Fetch-Site: cross-site",
+        "-H",
+        "Sec-Fetch-Mode: navigate",
+        "-H",
+        "Sec-Fetch-Dest: document",
+    ];
     assert_eq!(api.curl("GET", "/openapi.json", &visit).0, 403);
-    let with_http2 = api.curl("GET", "/service-specs", &["-H", &bearer, "--http2-prior-knowledge"]);
+    let with_http2 = api.curl(
+        "GET",
+        "/service-specs",
+        &["-H", &bearer, "--http2-prior-knowledge"],
+    );
     assert_eq!(with_http2.0, 200);
     let query = format!("/service-specs?token={}", api.token);
     assert_eq!(api.curl("GET", &query, &[]).0, 401);
     assert_eq!(api.curl("OPTIONS", "/service-specs", &["-H", &bearer]).0, 405);
-    assert_eq!(api.curl("GET", "//service-specs", &["-H", &bearer, "--path-as-is"]).0, 404);
+    assert_eq!(
+        api.curl("GET", "//service-specs", &["-H", &bearer, "--path-as-is"])
+            .0,
+        404
+    );
     let large = "x".repeat(3 << 20);
     project.file("large", large);
     let kind = "Content-Type: application/json";
-    let large = api.curl("POST", "/service-specs", &["-H", &bearer, "-H", kind, "--data-binary", "@large"]);
+    let large = api.curl(
+        "POST",
+        "/service-specs",
+        &["-H", &bearer, "-H", kind, "--data-binary", "@large"],
+    );
     assert_eq!(large.0, 413);
     let log = fs::read_to_string(project.state_directory().join("relay.log")).expect("a log");
     assert!(!log.contains(&api.token));

@@ -74,7 +74,19 @@ fn texts() -> Value {
 
 fn or_null(mut schema: Value) -> Value {
     schema["type"] = json!([schema["type"], "null"]);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
     schema
+}
+
+/// A field that clients may leave out, or say nothing in: as it is kept, it is there.
+fn with_default(is_kept: bool, name: &'static str, schema: Value, description: &str) -> Field {
+    if is_kept {
+        needed(name, schema, description)
+    } else {
+        optional(name, or_null(schema), description)
+    }
 }
 
 /// Most ids that a new box may be given of each sort.
@@ -237,7 +249,6 @@ fn spec_name() -> Value {
 
 /// `is_given`: as we answer it, with every field that has a default.
 fn spec(is_given: bool) -> Vec<Field> {
-    let or_default = if is_given { needed } else { optional };
     let scalar = if is_given {
         json!("string")
     } else {
@@ -254,22 +265,29 @@ fn spec(is_given: bool) -> Vec<Field> {
             json!({"type": "string", "minLength": 1}),
             "The command, split as systemd splits `ExecStart=`.",
         ),
-        or_default(
+        with_default(
+            is_given,
             "env_vars",
             json!({"type": "object", "additionalProperties": {"type": scalar}}),
             "Variables of the service.",
         ),
         optional(
             "environment_file",
-            text(),
+            if is_given {
+                text()
+            } else {
+                or_null(json!({"type": "string", "pattern": "^-?/"}))
+            },
             "A file of the box with more of them; a leading `-` makes it optional.",
         ),
-        or_default(
+        with_default(
+            is_given,
             "restart_policy",
             json!({"type": "string", "enum": RestartPolicy::ALL.map(RestartPolicy::as_str)}),
             "What happens when it ends. Default: on-failure.",
         ),
-        or_default(
+        with_default(
+            is_given,
             "auto_enable",
             json!({"type": "boolean"}),
             "Whether it starts with the box. Default: false.",
@@ -278,7 +296,6 @@ fn spec(is_given: bool) -> Vec<Field> {
 }
 
 fn script(is_given: bool) -> Vec<Field> {
-    let or_default = if is_given { needed } else { optional };
     vec![
         needed(
             "name",
@@ -290,7 +307,8 @@ fn script(is_given: bool) -> Vec<Field> {
             json!({"type": "string", "minLength": 1}),
             "The script, run by its first line's `#!`.",
         ),
-        or_default(
+        with_default(
+            is_given,
             "run_on",
             json!({"type": "string", "enum": RunOn::ALL.map(RunOn::as_str)}),
             "When it runs. Default: first_boot.",

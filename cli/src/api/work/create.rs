@@ -102,10 +102,15 @@ fn read(world: &World<'_>, body: &[u8]) -> Result<(Flags, Attachments), Error> {
             String::new()
         }
     };
-    if let Some(snapshot) = &snapshot
-        && let Err(wrong) = limit::reference(snapshot)
-    {
-        body.note("snapshot_id", wrong);
+    match snapshot.as_deref() {
+        // On the command line it stands for no checkpoint at all.
+        Some(checkpoint::NONE) => body.note("snapshot_id", "that is no checkpoint"),
+        Some(snapshot) => {
+            if let Err(wrong) = limit::reference(snapshot) {
+                body.note("snapshot_id", wrong);
+            }
+        }
+        None => {}
     }
     body.finish()?;
     attach(&library, &specs, &scripts, &mut attached)?;
