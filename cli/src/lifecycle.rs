@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths;
 use agentbox_ctl::protocol::seed::{SEEDED, SEEDED_WITHOUT_HISTORY};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryFutureExt};
 use tokio::time::timeout;
 
 use crate::boxes::{BoxInfo, BoxState, label, name};
@@ -14,6 +14,7 @@ use crate::docker::{AttachedOutput, Channel, Docker, DockerError, RestartPolicy}
 use crate::interrupt::{Interrupt, Stopped};
 use crate::project_config;
 use crate::seed;
+use crate::spec;
 use crate::supervisor_binary;
 
 /// How long the supervisor may take to answer after a start.
@@ -213,17 +214,16 @@ pub async fn start(
         BoxState::Stopped => {
             let step = context.ui.step(&format!("starting box `{}`", info.name));
             let container = &info.container_id;
-            let (config, policy) = interrupt
+            let ((config, attached), policy) = interrupt
                 .guard(async {
                     tokio::try_join!(
-                        docker.read_file(container, paths::CONFIG, project_config::LIMIT as usize),
-                        docker.inspect_container(container),
+                        look(context, docker, info),
+                        docker.inspect_container(container).map_err(Failure::from)
                     )
                 })
                 .await?;
-            if let Some(bytes) = &config {
-                project_config::validate(bytes, paths::CONFIG)?;
-            }
+            check(config.as_deref(), &attached)?;
+            interrupt.guard(attached.apply(context, docker, info)).await?;
             interrupt.guard(refresh(context, docker, info)).await?;
             let mut attached = docker.attach(container, false).await?;
             interrupt
@@ -241,6 +241,35 @@ pub async fn start(
             Ok(Started::Started)
         }
     }
+}
+
+/// What a box that is about to start has: its `agentbox.yaml`, and what is attached to it.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn look(
+    context: &Context,
+    docker: &Docker,
+    info: &BoxInfo,
+) -> Result<(Option<Vec<u8>>, spec::Look), Failure> {
+    let container = &info.container_id;
+    let (config, attached) = tokio::join!(
+        docker.read_file(container, paths::CONFIG, project_config::LIMIT as usize),
+        docker.read_file(container, paths::ATTACHED, spec::LIMIT),
+    );
+    Ok((config?, spec::look(context, info, attached?.as_deref())))
+}
+
+/// Checks that a box with this file, and this attached to it, can start.
+///
+/// # Errors
+/// Mistakes of the file, needs on service specs that are not attached (2).
+pub fn check(config: Option<&[u8]>, attached: &spec::Look) -> Result<(), Failure> {
+    let Some(bytes) = config else {
+        return Ok(());
+    };
+    let config = project_config::validate(bytes, paths::CONFIG)?;
+    attached.check_needs(&config, bytes, paths::CONFIG)
 }
 
 /// Puts this program's supervisor into a stopped box whose own is older. Never the other way round.

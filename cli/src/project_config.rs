@@ -9,6 +9,7 @@ use agentbox_ctl::config::{self, Config, LoadOptions};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::graph::longest_stop;
 use agentbox_ctl::paths::CONFIG_NAME;
+use agentbox_ctl::spec::{Attachments, SERVICE_PREFIX};
 
 use crate::project::Project;
 use crate::seed::Source;
@@ -27,6 +28,42 @@ pub struct ValidFile {
     pub bytes: Option<Vec<u8>>,
     /// What it says.
     pub config: Config,
+}
+
+impl ValidFile {
+    /// Checks that the service specs are attached that services and tasks need.
+    ///
+    /// # Errors
+    /// All needs on others in one usage failure (2). `name` is what messages call the file.
+    pub fn check_needs(&self, name: &str, attached: &Attachments) -> Result<(), Failure> {
+        match &self.bytes {
+            Some(bytes) => check_needs(&self.config, bytes, name, attached),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a configuration needs service specs.
+pub fn needs_specs(config: &Config) -> bool {
+    let mut needs = config.units.iter().flat_map(|unit| &unit.needs);
+    needs.any(|need| need.starts_with(SERVICE_PREFIX))
+}
+
+/// Checks that the service specs are attached that a configuration needs; `bytes` are what it was read from.
+///
+/// # Errors
+/// As [`ValidFile::check_needs`].
+pub fn check_needs(config: &Config, bytes: &[u8], name: &str, attached: &Attachments) -> Result<(), Failure> {
+    // Hardly any file has such a need: it is not read twice for nothing.
+    if !needs_specs(config) {
+        return Ok(());
+    }
+    let names = attached.service_specs.iter();
+    let options = LoadOptions {
+        service_specs: Some(names.map(|copy| copy.content.fields.name.clone()).collect()),
+        ..LoadOptions::default()
+    };
+    validate_for(bytes, name, &options).map(drop)
 }
 
 /// Reads and validates the file of a project.
@@ -132,7 +169,12 @@ pub fn stop_time_of(bytes: Option<&[u8]>) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use agentbox_ctl::spec::attached::{Copy, Origin};
+    use agentbox_ctl::spec::{ServiceSpec, ServiceSpecFields};
+    use agentbox_ctl::time::Timestamp;
+
     use super::*;
+    use crate::spec::Kept;
 
     #[test]
     fn mistakes_are_a_usage_failure_with_their_places() {
@@ -147,6 +189,44 @@ mod tests {
             "{}",
             failure.render()
         );
+    }
+
+    #[test]
+    fn needs_on_specs_that_are_not_attached_are_mistakes_with_places() {
+        let text = b"services:\n  web:\n    command: x\n    needs: [rigbox-svc-db, rigbox-svc-ap]\ntasks:\n  t: {command: x, needs: [rigbox-svc-api]}\n";
+        let attached = |names: &[&str]| Attachments {
+            service_specs: names
+                .iter()
+                .map(|name| Copy {
+                    origin: Origin::default(),
+                    content: ServiceSpec::new(
+                        "svc_a".to_owned(),
+                        ServiceSpecFields {
+                            name: (*name).to_owned(),
+                            ..ServiceSpecFields::default()
+                        },
+                        Timestamp::from_millis(0),
+                    ),
+                })
+                .collect(),
+            ..Attachments::default()
+        };
+        let config = validate(text, "agentbox.yaml").unwrap();
+        let check = |names: &[&str]| check_needs(&config, text, "agentbox.yaml", &attached(names));
+        assert_eq!(check(&["api", "db", "ap"]), Ok(()));
+        let failure = check(&["api"]).unwrap_err();
+        assert_eq!(failure.kind.exit_code(), 2);
+        insta::assert_snapshot!(failure.render(), @r#"
+        error: agentbox.yaml:4:13: service "web" needs service spec "db", which is not attached to the box
+          4 |     needs: [rigbox-svc-db, rigbox-svc-ap]
+            |             ^^^^^^^^^^^^^
+          hint: agentbox create --service-spec db, or agentbox spec attach BOX db
+        error: agentbox.yaml:4:28: service "web" needs service spec "ap", which is not attached to the box
+          4 |     needs: [rigbox-svc-db, rigbox-svc-ap]
+            |                            ^^^^^^^^^^^^^
+          hint: did you mean rigbox-svc-api?
+        "#);
+        assert_eq!(check_needs(&Config::default(), text, "x", &attached(&[])), Ok(()));
     }
 
     #[test]

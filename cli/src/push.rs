@@ -9,6 +9,8 @@ use agentbox_ctl::paths;
 
 use crate::commands::validate;
 use crate::context::Context;
+use crate::lifecycle;
+use crate::project_config;
 use crate::target::Target;
 
 /// What the box has, what it was given, and what the host has. Absent files are `None`.
@@ -51,6 +53,7 @@ pub async fn push(context: &Context, target: &Target, force: bool) -> Result<(),
             .hint("call it on the machine that has the project")
     })?;
     validate::check(&file.display().to_string(), &on_host)?;
+    check_needs(context, target, &file, &on_host).await?;
     let (in_box, pushed) = target.configs().await?;
     let copies = Copies {
         in_box: in_box.as_deref(),
@@ -76,6 +79,17 @@ pub async fn push(context: &Context, target: &Target, force: bool) -> Result<(),
         .ui
         .status(&format!("copied {} into box `{name}`", file.display()));
     Ok(())
+}
+
+/// Checks that the service specs are attached that the host's file needs. What will be at the next start is what counts.
+async fn check_needs(context: &Context, target: &Target, file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let name = file.display().to_string();
+    let config = project_config::validate(bytes, &name)?;
+    if !project_config::needs_specs(&config) {
+        return Ok(());
+    }
+    let (_, attached) = lifecycle::look(context, &target.docker, &target.info).await?;
+    attached.check_needs(&config, bytes, &name)
 }
 
 fn decide(copies: Copies<'_>) -> Decision {

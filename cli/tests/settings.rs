@@ -109,6 +109,8 @@ box.docker            false       built-in
 box.cap_add           NET_RAW     defaults in agentbox.yaml:5
 box.cap_add           SYS_PTRACE  global settings
 box.volumes           -           -
+box.service_specs     -           -
+box.setup_scripts     -           -
 box.wait              false       built-in
 carry.max_bytes       100m        built-in
 checkpoint.max_depth  3           built-in

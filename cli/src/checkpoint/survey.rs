@@ -214,6 +214,8 @@ fn uses(unit: &Unit, path: &str) -> bool {
     let launches = match &unit.launch {
         Launch::Shell(line) => speaks(line),
         Launch::Argv(words) => words.iter().any(|word| speaks(word)),
+        Launch::Exec(line) => line.words.iter().any(|word| speaks(word)),
+        Launch::Script(content) => speaks(content),
         Launch::Image(image) => path == INNER_ENGINE || image.args.iter().any(|word| speaks(word)),
     };
     launches || unit.cwd.as_deref().is_some_and(speaks) || unit.env.iter().any(|(_, value)| speaks(value))

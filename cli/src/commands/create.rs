@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use agentbox_ctl::config::model::Carry;
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::spec::Attachments;
+use agentbox_ctl::paths;
+use agentbox_ctl::spec::{Attachments, ServiceSpec, SetupScript};
 use agentbox_ctl::time::Timestamp;
 
 use super::{on_runtime, url};
@@ -23,6 +24,7 @@ use crate::project_config;
 use crate::readiness::{self, Wanted};
 use crate::relay::Relay;
 use crate::settings::{self, Flags, Layers};
+use crate::spec::{Library, Refused};
 use crate::target::Channel;
 use crate::ui::{duration, one_line};
 use crate::wizard;
@@ -38,6 +40,7 @@ Examples:
   agentbox create -n review --wait --memory 4g --env API_KEY
   agentbox create --docker --wait
   agentbox create --from warm
+  agentbox create --service-spec api,worker --setup-script install-deps
   agentbox create --image node:22 --volume cache:/home/node/.npm
   agentbox create --no-project -n scratch"
 )]
@@ -90,6 +93,15 @@ pub struct Arguments {
     /// A Docker engine of the box's own; --docker=false gives it none. A hostile box of that kind can probably break out
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = limit::switch)]
     docker: Option<bool>,
+    /// Attach this service spec of yours: agentbox spec list. A list with commas; can be given several times
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = limit::attached)]
+    service_spec: Vec<String>,
+    /// Attach this setup script of yours, after those given before. A list with commas; can be given several times
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = limit::attached)]
+    setup_script: Vec<String>,
+    /// Run setup scripts again that the checkpoint has behind it
+    #[arg(long)]
+    rerun_setup: bool,
     /// What `defaults` in agentbox.yaml ask for beyond a plain box: allow it, or leave it out; else you are asked, once
     #[arg(long, value_name = "ANSWER")]
     defaults: Option<DefaultsAnswer>,
@@ -147,7 +159,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         return Ok(interrupt::EXIT);
     };
     // Before anything of Docker's: a mistake is told without an engine, too.
-    let order = Order {
+    let mut order = Order {
         config: match &arguments.from_branch {
             Some(reference) => project_config::of_commit(&project, reference)?,
             None => project_config::of_project(&project)?,
@@ -155,11 +167,18 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         reference: arguments.from_branch.clone(),
         attached: Attachments::default(),
     };
-    let config = &order.config.config;
-    let layers = Layers::load(context, Some(&project.root), &config.defaults)?;
+    let layers = Layers::load(context, Some(&project.root), &order.config.config.defaults)?;
     let settings =
         settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
-    let carried = carried(arguments, context, &project, &config.carry, settings.carry_limit)?;
+    order.attached = attached(context, &settings, &layers, arguments.rerun_setup)?;
+    order.config.check_needs(paths::CONFIG_NAME, &order.attached)?;
+    let carried = carried(
+        arguments,
+        context,
+        &project,
+        &order.config.config.carry,
+        settings.carry_limit,
+    )?;
     make(
         context,
         Some(&project),
@@ -175,14 +194,11 @@ fn without_project(arguments: &Arguments, context: &Context) -> Result<Exit, Fai
     let layers = Layers::load(context, None, &[])?;
     let settings = settings::resolve(flags(arguments), &layers)?;
     let resync = !arguments.no_resync && !matches!(settings.start, Start::Checkpoint(_));
-    make(
-        context,
-        None,
-        Order::default(),
-        settings,
-        &carry::Plan::default(),
-        resync,
-    )
+    let order = Order {
+        attached: attached(context, &settings, &layers, arguments.rerun_setup)?,
+        ..Order::default()
+    };
+    make(context, None, order, settings, &carry::Plan::default(), resync)
 }
 
 /// Makes the box, says so, and waits for its units where that is wanted.
@@ -277,6 +293,9 @@ async fn warm_up(
     if !resync {
         // Not to be cut off: it makes something that it takes away again.
         order.config = checkpoint::config_of(context, docker, &found).await?;
+        order
+            .config
+            .check_needs(&format!("{}:{}", found.name, paths::CONFIG_NAME), &order.attached)?;
     }
     Ok(())
 }
@@ -353,6 +372,33 @@ fn carried(
     }
 }
 
+/// Copies of what the settings name.
+fn attached(
+    context: &Context,
+    settings: &Settings,
+    layers: &Layers,
+    rerun_setup: bool,
+) -> Result<Attachments, Failure> {
+    let (specs, scripts) = (&settings.service_specs, &settings.setup_scripts);
+    if specs.is_empty() && scripts.is_empty() {
+        // A box that has nothing attached must not have to find out.
+        return Ok(Attachments::default());
+    }
+    let library = Library::of(context)?;
+    // Who asks for one that does not exist: a flag, or which file.
+    let named = |key: &'static str| {
+        move |name: &str, refused: Refused| match refused {
+            Refused::Missing(failure) => Refused::Missing(layers.named(key, name, failure)),
+            other => other,
+        }
+    };
+    Ok(Attachments {
+        service_specs: library.copies_of::<ServiceSpec>(specs, named("box.service_specs"))?,
+        setup_scripts: library.copies_of::<SetupScript>(scripts, named("box.setup_scripts"))?,
+        rerun_setup,
+    })
+}
+
 fn answer(arguments: &Arguments) -> Answer {
     match arguments.defaults {
         Some(DefaultsAnswer::Yes) => Answer::Yes,
@@ -376,5 +422,7 @@ fn flags(arguments: &Arguments) -> Flags {
         capabilities: arguments.cap_add.clone(),
         volumes: arguments.volume.clone(),
         docker: arguments.docker,
+        service_specs: arguments.service_spec.clone(),
+        setup_scripts: arguments.setup_script.clone(),
     }
 }

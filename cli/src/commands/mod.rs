@@ -17,6 +17,7 @@ pub mod exec;
 pub mod forward;
 pub mod image;
 pub mod init;
+mod kept;
 pub mod list;
 pub mod logs;
 pub mod on;
@@ -29,7 +30,9 @@ pub mod reload;
 pub mod restart;
 pub mod run_task;
 pub mod schema;
+pub mod setup_script;
 pub mod shell;
+pub mod spec;
 pub mod start;
 pub mod status;
 pub mod stop;
@@ -159,6 +162,10 @@ pub enum Command {
     /// Save boxes, for new ones to start warm
     #[command(visible_alias = "snapshot")]
     Checkpoint(checkpoint::Arguments),
+    /// Service specs: services of yours, for whichever box needs them
+    Spec(spec::Arguments),
+    /// Setup scripts of yours, which prepare a box before its services start
+    SetupScript(setup_script::Arguments),
     /// Build and list images
     Image(image::Arguments),
     /// Look at everything that boxes need
@@ -214,6 +221,8 @@ impl Command {
             Self::Destroy(arguments) => destroy::run(&arguments, context),
             Self::List(arguments) => list::run(&arguments, context),
             Self::Checkpoint(arguments) => checkpoint::run(&arguments, context),
+            Self::Spec(arguments) => spec::run(&arguments, context),
+            Self::SetupScript(arguments) => setup_script::run(&arguments, context),
             Self::Image(arguments) => image::run(&arguments, context),
             Self::Doctor(arguments) => doctor::run(&arguments, context),
             Self::Df(arguments) => df::run(&arguments, context),

@@ -1,7 +1,6 @@
 //! `agentbox restart`.
 
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::paths;
 use agentbox_ctl::protocol::message::Request;
 
 use super::{on_runtime, start};
@@ -10,7 +9,6 @@ use crate::boxes::{BoxInfo, BoxState};
 use crate::context::Context;
 use crate::interrupt::{Interrupt, Stopped};
 use crate::lifecycle;
-use crate::project_config;
 use crate::target::Target;
 
 /// Arguments of `restart`.
@@ -66,11 +64,8 @@ pub(crate) async fn whole_box(
     interrupt: &mut Interrupt,
 ) -> Result<(), Stopped> {
     let (docker, info) = (&target.docker, &target.info);
-    let limit = project_config::LIMIT as usize;
-    let bytes = docker.read_file(&info.container_id, paths::CONFIG, limit).await?;
-    if let Some(bytes) = &bytes {
-        project_config::validate(bytes, paths::CONFIG)?;
-    }
+    let (config, attached) = lifecycle::look(context, docker, info).await?;
+    lifecycle::check(config.as_deref(), &attached)?;
     lifecycle::stop(context, docker, info).await?;
     let stopped = BoxInfo {
         state: BoxState::Stopped,

@@ -12,6 +12,7 @@ use crate::Exit;
 use crate::boxes::{BoxInfo, BoxState};
 use crate::context::Context;
 use crate::inspection::Inspection;
+use crate::spec::{Library, Pending, pending, pending_line};
 use crate::target::{Channel, Target};
 use crate::terminal;
 use crate::ui::one_line;
@@ -41,6 +42,8 @@ struct Document<'a> {
     info: &'a BoxInfo,
     #[serde(flatten)]
     units: &'a UnitsReport,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pending: &'a [Pending],
     #[serde(skip_serializing_if = "Option::is_none")]
     inspect: Option<&'a Inspection>,
 }
@@ -84,14 +87,16 @@ fn show(
     units: &UnitsReport,
     inspection: Option<&Inspection>,
 ) -> Result<(), Failure> {
+    let pending = pending_of(context, units);
     if context.json {
         return context.ui.json(&Document {
             info,
             units,
+            pending: &pending,
             inspect: inspection,
         });
     }
-    context.ui.data(&text(info, units, inspection))?;
+    context.ui.data(&text(info, units, &pending, inspection))?;
     if units.services.is_empty() && units.tasks.is_empty() && units.errors.is_empty() {
         context.ui.status(match info.state {
             BoxState::Running => "no units: the box's agentbox.yaml declares none",
@@ -101,8 +106,16 @@ fn show(
     Ok(())
 }
 
+/// What is attached and not in effect. It costs no call: the report says what the box has, files of this machine the rest.
+fn pending_of(context: &Context, units: &UnitsReport) -> Vec<Pending> {
+    if units.attached.is_empty() {
+        return Vec::new();
+    }
+    pending(&units.attached, Library::of(context).ok().as_ref())
+}
+
 /// What a person sees: the box's state where it is not running, the table, the details.
-fn text(info: &BoxInfo, units: &UnitsReport, inspection: Option<&Inspection>) -> String {
+fn text(info: &BoxInfo, units: &UnitsReport, pending: &[Pending], inspection: Option<&Inspection>) -> String {
     let mut text = String::new();
     if info.state != BoxState::Running {
         text.push_str(&format!(
@@ -116,6 +129,13 @@ fn text(info: &BoxInfo, units: &UnitsReport, inspection: Option<&Inspection>) ->
         text.push('\n');
     }
     text.push_str(&table);
+    if let Some(line) = pending_line(pending) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
     if let Some(inspection) = inspection {
         if !text.is_empty() {
             text.push('\n');
@@ -139,7 +159,8 @@ async fn watch(
         follow: true,
     };
     let mut call = channel.call(&follow).await?;
-    let mut drawn = height(&text(&target.info, &units, None));
+    let shown = |units: &UnitsReport| text(&target.info, units, &pending_of(context, units), None);
+    let mut drawn = height(&shown(&units));
     // What changed between the first look and the subscription.
     let mut stale = true;
     loop {
@@ -152,7 +173,7 @@ async fn watch(
             if now != units {
                 units = now;
                 if redraws {
-                    let text = fit(&text(&target.info, &units, None));
+                    let text = fit(&shown(&units));
                     context.ui.data(&format!("\u{1b}[{drawn}A\r\u{1b}[J{text}"))?;
                     drawn = height(&text);
                 } else if context.json {

@@ -62,6 +62,10 @@ pub struct Settings {
     pub volumes: Vec<(String, String)>,
     /// Whether the box has a Docker engine of its own.
     pub docker: bool,
+    /// Service specs to attach, by name or id.
+    pub service_specs: Vec<String>,
+    /// Setup scripts to attach, in the order in which they run.
+    pub setup_scripts: Vec<String>,
     /// Whether `create` waits for the units.
     pub wait: bool,
     /// Most bytes that all carried files may take together.

@@ -1,7 +1,9 @@
 //! Values of `create`'s flags. What is outside its limits is a usage error, said before anything is touched. Those
 //! that settings files have too are checked where these are read.
 
-pub use agentbox_ctl::config::limit::{capability, covered, cpus, memory, network, pids, reference, volume};
+pub use agentbox_ctl::config::limit::{
+    attached, capability, covered, cpus, memory, network, pids, reference, volume,
+};
 
 /// A switch that a setting can be turned off with: the words of every other switch's environment variable.
 ///

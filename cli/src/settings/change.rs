@@ -64,7 +64,7 @@ impl Change {
             SettingKind::Size => single(limit::size(&trimmed).map(|_| trimmed)),
             SettingKind::Reference => single(limit::reference(&trimmed)),
             SettingKind::Network => single(limit::network(&trimmed)),
-            SettingKind::Capabilities => list(&trimmed).map_err(wrong),
+            SettingKind::Capabilities | SettingKind::Names => list(key.kind, &trimmed).map_err(wrong),
             SettingKind::Environment | SettingKind::Volumes | SettingKind::Templates => {
                 mapping(key, &trimmed)
             }
@@ -137,12 +137,12 @@ fn cpus(billionths: i64) -> String {
     (billionths as f64 / 1e9).to_string()
 }
 
-fn list(text: &str) -> Result<Vec<(Option<String>, String)>, String> {
+fn list(kind: SettingKind, text: &str) -> Result<Vec<(Option<String>, String)>, String> {
     let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let mut values: Vec<(Option<String>, String)> = Vec::new();
     let items = inside.unwrap_or(text).split(',').map(str::trim);
     for item in items.filter(|item| !item.is_empty()) {
-        let item = limit::capability(item)?;
+        let item = kind.item(item)?;
         if !values.iter().any(|(_, known)| *known == item) {
             values.push((Some(item.clone()), item));
         }

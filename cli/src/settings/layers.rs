@@ -1,9 +1,9 @@
 //! The layers beneath the flags, merged, each value with where it comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use agentbox_ctl::config::settings::{Entry, KEYS, SettingKey};
+use agentbox_ctl::config::settings::{Entry, KEYS, SettingKey, SettingKind};
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::paths::CONFIG_NAME;
 
@@ -150,13 +150,39 @@ impl Layers {
         Self { home, values }
     }
 
-    /// What is in effect for a setting: at most one row, or one for each entry or item, in the order of their names.
+    /// What is in effect for a setting: at most one row, or one for each entry or item, in the order of their names where
+    /// they have no other.
     pub fn rows(&self, key: &SettingKey) -> Vec<&Row> {
+        if key.kind == SettingKind::Names {
+            return self.in_order(key);
+        }
         let mut strongest: BTreeMap<Option<&str>, &Row> = BTreeMap::new();
         for row in self.values.iter().filter(|row| row.key == key) {
             strongest.entry(row.name.as_deref()).or_insert(row);
         }
         strongest.into_values().collect()
+    }
+
+    /// The items of a list in an order that matters: the weakest layer's first, so that what is everywhere comes before
+    /// what a project adds. An item that several layers have stands where the weakest of them has it.
+    fn in_order(&self, key: &SettingKey) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.values.iter().filter(|row| row.key == key).collect();
+        rows.sort_by_key(|row| {
+            std::cmp::Reverse(match &row.source {
+                Source::Defaults { .. } => 0,
+                Source::File {
+                    scope: Scope::Project,
+                    ..
+                } => 1,
+                Source::File {
+                    scope: Scope::Global, ..
+                } => 2,
+                Source::BuiltIn => 3,
+            })
+        });
+        let mut seen = HashSet::new();
+        rows.retain(|row| seen.insert(row.name.as_deref()));
+        rows
     }
 
     /// What is in effect for a setting that has no entries.
@@ -173,6 +199,21 @@ impl Layers {
             all.extend(rows.filter_map(|row| Some((row.name.clone()?, row.text.clone()))));
         }
         all.into_iter().collect()
+    }
+
+    /// A failure about an item of a list, with the place that has it, where that is a file.
+    pub fn named(&self, key: &str, item: &str, failure: Failure) -> Failure {
+        let row = self
+            .values
+            .iter()
+            .find(|row| row.key.name == key && row.name.as_deref() == Some(item));
+        match row {
+            Some(row) => failure.cause(format!(
+                "{key} names it, in {}",
+                row.source.place(self.home.as_deref())
+            )),
+            None => failure,
+        }
     }
 
     /// The same without what these ask for: what weaker layers say counts then.
@@ -274,6 +315,25 @@ pub(super) mod tests {
                 .source
                 .place(Some(Path::new("/home/me"))),
             "~/.config/agentbox/config.yaml:1"
+        );
+    }
+
+    #[test]
+    fn names_keep_their_order_and_the_weakest_layer_comes_first() {
+        let layers = layers(
+            "box: {setup_scripts: [z, a]}",
+            "box: {setup_scripts: [deps, dotfiles]}",
+            "box: {setup_scripts: [dotfiles, b]}",
+        );
+        assert_eq!(
+            shown(&layers, "box.setup_scripts"),
+            [
+                "dotfiles=dotfiles global settings",
+                "b=b global settings",
+                "deps=deps project settings",
+                "z=z defaults in agentbox.yaml:1",
+                "a=a defaults in agentbox.yaml:1",
+            ]
         );
     }
 

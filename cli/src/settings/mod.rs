@@ -28,7 +28,6 @@ pub use file::{Changed, Scope, SettingsFile};
 pub use layers::{Layers, Row, Source};
 pub use resolve::{Flags, resolve};
 
-use agentbox_ctl::config::limit::capability;
 use agentbox_ctl::config::nearest;
 use agentbox_ctl::config::settings::{KEYS, SettingKey, key};
 use agentbox_ctl::failure::Failure;
@@ -50,7 +49,7 @@ pub fn find(word: &str) -> Result<(&'static SettingKey, Option<String>), Failure
         match entry {
             Some(entry) if (key.kind.is_mapping() || key.kind.is_list()) && !entry.is_empty() => {
                 // An item of a list is named as it is kept.
-                let item = capability(entry).ok().filter(|_| key.kind.is_list());
+                let item = key.kind.item(entry).ok().filter(|_| key.kind.is_list());
                 return Ok((key, Some(item.unwrap_or_else(|| entry.to_owned()))));
             }
             Some(_) => {

@@ -38,6 +38,10 @@ pub struct Flags {
     pub volumes: Vec<(String, String)>,
     /// Whether the box has a Docker engine of its own.
     pub docker: Option<bool>,
+    /// Service specs.
+    pub service_specs: Vec<String>,
+    /// Setup scripts.
+    pub setup_scripts: Vec<String>,
 }
 
 /// Resolves everything that `create` takes.
@@ -69,6 +73,8 @@ pub fn resolve(flags: Flags, layers: &Layers) -> Result<Settings, Failure> {
             .collect(),
         volumes: volumes(&flags, layers)?,
         docker,
+        service_specs: in_order(&flags.service_specs, layers, "box.service_specs"),
+        setup_scripts: in_order(&flags.setup_scripts, layers, "box.setup_scripts"),
         wait: switch(flags.wait, "box.wait"),
         carry_limit: pick(None, layers, "carry.max_bytes", limit::size)?
             .and_then(|bytes| u64::try_from(bytes).ok())
@@ -123,6 +129,17 @@ fn merged(flags: &[(String, String)], layers: &Layers, name: &str) -> Vec<(Strin
         .collect();
     all.extend(flags.iter().cloned());
     all.into_iter().collect()
+}
+
+/// The items of the layers, then those of the flags, each once.
+fn in_order(flags: &[String], layers: &Layers, name: &str) -> Vec<String> {
+    let mut all: Vec<String> = rows(layers, name).map(|row| row.text.clone()).collect();
+    for flag in flags {
+        if !all.contains(flag) {
+            all.push(flag.clone());
+        }
+    }
+    all
 }
 
 fn capabilities(flags: &Flags) -> Vec<(String, String)> {
@@ -205,13 +222,14 @@ mod tests {
         let layers = layers(
             "box: {memory: 3g, env: {A: d, B: d}, volumes: {cache: /d}}",
             "box: {cpus: 0.5, cap_add: [NET_RAW], wait: true}",
-            "box: {network: none, env: {C: g}}\ncarry: {max_bytes: 5k}",
+            "box: {network: none, env: {C: g}, setup_scripts: [b, a]}\ncarry: {max_bytes: 5k}",
         );
         let flags = Flags {
             memory: Some(1 << 30),
             env: vec![("A".into(), "one".into()), ("A".into(), "flag".into())],
             capabilities: vec!["SYS_PTRACE".into()],
             volumes: vec![("cache".into(), "/flag".into())],
+            setup_scripts: vec!["z".into(), "b".into(), "z".into()],
             ..Flags::default()
         };
         let settings = resolve(flags, &layers).unwrap();
@@ -224,6 +242,7 @@ mod tests {
         assert_eq!(settings.env, [pair("A", "flag"), pair("B", "d"), pair("C", "g")]);
         assert_eq!(settings.capabilities, ["NET_RAW", "SYS_PTRACE"]);
         assert_eq!(settings.volumes, [pair("cache", "/flag")]);
+        assert_eq!(settings.setup_scripts, ["b", "a", "z"]);
         assert!(settings.wait);
         assert_eq!(settings.places.get("box.memory"), None);
         assert_eq!(settings.places["box.network"], "~/.config/agentbox/config.yaml:1");

@@ -2,12 +2,20 @@
 //!
 //! ```text
 //! flags, FILE, HTTP ─► draft (checked) ─► Store, one file each ─► copies in the private volumes of boxes
+//!                                                                   │ refreshed at each start
+//!                                                  pending ◄────────┘
 //! ```
 
 mod attach;
 mod draft;
+mod in_box;
+mod pending;
+mod refresh;
 mod store;
 
-pub use attach::Library;
+pub use attach::{Attached, Library, detach};
 pub use draft::{DraftError, Drafted, checked, from_file, from_json};
+pub use in_box::{LIMIT, Look, change, look};
+pub use pending::{Pending, pending, pending_line};
+pub use refresh::{Change, Refreshed};
 pub use store::{Kept, Refused, Store};

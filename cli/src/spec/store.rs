@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use agentbox_ctl::config::nearest;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::spec::{ServiceSpec, ServiceSpecFields, SetupScript, SetupScriptFields};
 use agentbox_ctl::time::Timestamp;
@@ -20,6 +21,8 @@ use crate::ui::one_line;
 
 /// What a file of an object ends with.
 const ENDING: &str = "json";
+/// What a file begins with that is being written.
+const HALF: &str = ".half-";
 
 /// An object that is kept.
 pub trait Kept: Serialize + DeserializeOwned {
@@ -185,23 +188,37 @@ impl<K: Kept> Store<K> {
         Ok(all)
     }
 
+    /// The object of this id, where there is one.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood.
+    pub fn get(&self, id: &str) -> Result<Option<K>, Failure> {
+        match is_id::<K>(id) {
+            true => self.read(&self.path(id)),
+            false => Ok(None),
+        }
+    }
+
     /// The object that a word names: its id, else its name.
     ///
     /// # Errors
     /// [`Refused::Missing`] (exit code 3); files that cannot be read.
     pub fn find(&self, word: &str) -> Result<K, Refused> {
-        if is_id::<K>(word)
-            && let Some(found) = self.read(&self.path(word))?
-        {
+        if let Some(found) = self.get(word)? {
             return Ok(found);
         }
-        let found = self.list()?.into_iter().find(|kept| kept.name() == word);
-        found.ok_or_else(|| {
-            Refused::Missing(
-                Failure::not_found(format!("there is no {} `{}`", K::WORD, one_line(word)))
-                    .hint(format!("agentbox {} list", K::COMMAND)),
-            )
-        })
+        let mut all = self.list()?;
+        if let Some(index) = all.iter().position(|kept| kept.name() == word) {
+            return Ok(all.swap_remove(index));
+        }
+        let mut budget = all.len();
+        let meant = nearest(word, all.iter().map(K::name), &mut budget);
+        Err(Refused::Missing(
+            Failure::not_found(format!("there is no {} `{}`", K::WORD, one_line(word))).hint(match meant {
+                Some(name) => format!("did you mean {name}?"),
+                None => format!("agentbox {} list", K::COMMAND),
+            }),
+        ))
     }
 
     /// Keeps a new object. Its fields have been checked.
@@ -294,7 +311,10 @@ impl<K: Kept> Store<K> {
             .map_err(|error| Failure::failed(format!("cannot encode the {}", K::WORD)).because(&error))?;
         text.push(b'\n');
         // Values may be secrets: a temporary file is its owner's alone, and so stays what becomes of it.
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(cannot)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(HALF)
+            .tempfile_in(&self.directory)
+            .map_err(cannot)?;
         file.write_all(&text).map_err(cannot)?;
         file.as_file().sync_all().map_err(cannot)?;
         file.persist(&path).map_err(|error| cannot(error.error))?;
@@ -315,6 +335,13 @@ impl<K: Kept> Store<K> {
                 .write(true)
                 .open(&path)?;
             file.lock()?;
+            // Nobody else writes now: what is half-written is from a writer that was killed, and may hold secrets.
+            for entry in fs::read_dir(&self.directory)? {
+                let entry = entry?;
+                if entry.file_name().as_encoded_bytes().starts_with(HALF.as_bytes()) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
             Ok(file)
         };
         open().map_err(|error: io::Error| self.cannot("lock", &path, &error))

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::paths;
+use crate::spec::LONGEST_NAME;
 
 /// Smallest memory limit that Docker takes, in bytes.
 pub const LEAST_MEMORY: i64 = 6 * 1024 * 1024;
@@ -265,6 +266,20 @@ pub fn capability(text: &str) -> Result<String, String> {
         return Err(format!("`{text}` is no capability: write it like SYS_PTRACE"));
     }
     Ok(name.to_owned())
+}
+
+/// The name or id of a service spec or a setup script.
+///
+/// # Errors
+/// Text for the person who wrote it.
+pub fn attached(text: &str) -> Result<String, String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(is_allowed) {
+        return Err(format!(
+            "`{text}` is no name: it has up to {LONGEST_NAME} letters, digits, _ and -"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

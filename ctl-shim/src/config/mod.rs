@@ -56,6 +56,8 @@ pub struct LoadOptions {
     pub workspace: String,
     /// Whether the box can run containers, as far as is known; services that are some are mistakes in one that cannot.
     pub containers: bool,
+    /// Names of the service specs that are attached, where that is known; needs on others are mistakes then.
+    pub service_specs: Option<Vec<String>>,
 }
 
 impl Default for LoadOptions {
@@ -63,6 +65,7 @@ impl Default for LoadOptions {
         Self {
             workspace: crate::paths::WORKSPACE.to_owned(),
             containers: true,
+            service_specs: None,
         }
     }
 }

@@ -3,11 +3,13 @@
 //! A value of these types has passed validation: names are well formed, needs resolve and are free of cycles,
 //! regular expressions compile. Two units are equal exactly when a reload has nothing to do for them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::settings::Entry;
+use crate::spec::ExecStart;
 
 /// Time from the stop signal to SIGKILL where the file gives none, and for tasks.
 pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_millis(10_000);
@@ -49,7 +51,8 @@ pub struct Unit {
     pub name: String,
     /// What is run.
     pub launch: Launch,
-    /// Working directory as written; relative paths resolve against the workspace. `None` is the workspace.
+    /// Working directory as written; relative paths resolve against the workspace. `None` is the workspace, and the user's
+    /// home for what is attached.
     pub cwd: Option<String>,
     /// Environment of the unit, in the order of the file.
     pub env: Vec<(String, String)>,
@@ -81,6 +84,10 @@ pub enum Launch {
     Argv(Vec<String>),
     /// A container run inside the box (services only).
     Image(ImageLaunch),
+    /// The command of a service spec, run without a shell in the home of the user. No file can say so.
+    Exec(ExecStart),
+    /// A setup script, run in the home of the user (tasks only). No file can say so.
+    Script(Arc<str>),
 }
 
 /// `image:` of a service.
@@ -110,10 +117,22 @@ impl ImageLaunch {
 /// One entry of `env_file`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvFile {
-    /// Path below the workspace, as written.
+    /// Path below the workspace, as written; of a service spec, an absolute one.
     pub path: String,
     /// Whether the file may be missing.
     pub optional: bool,
+    /// How it is read.
+    pub syntax: EnvSyntax,
+}
+
+/// Syntax of a file with variables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EnvSyntax {
+    /// That of docker and dotenv.
+    #[default]
+    Dotenv,
+    /// That of systemd's `EnvironmentFile=`.
+    Systemd,
 }
 
 /// What only services have.
@@ -250,6 +269,8 @@ pub enum RunOnce {
     },
     /// `{check}`: the command exits 0.
     Check(Launch),
+    /// A marker of this name decides, whatever the task is by now. No file can say so.
+    Ever(String),
 }
 
 impl Unit {
@@ -270,6 +291,11 @@ impl Unit {
     pub fn stop_timeout(&self) -> Duration {
         self.service()
             .map_or(DEFAULT_STOP_TIMEOUT, |service| service.stop_timeout)
+    }
+
+    /// Whether a failure of it counts as success.
+    pub fn ignores_failure(&self) -> bool {
+        matches!(&self.launch, Launch::Exec(line) if line.ignores_failure)
     }
 
     /// The task part, where this is a task.

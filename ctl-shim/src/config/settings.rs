@@ -9,6 +9,8 @@
 //! A key is written as sections: `box.memory` is `memory` beneath `box`. Layers are merged entry by entry: a mapping
 //! has one per key, a list one per item, anything else exactly one.
 
+use super::limit;
+
 /// One setting.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SettingKey {
@@ -53,6 +55,8 @@ pub enum SettingKind {
     Templates,
     /// A list of capabilities.
     Capabilities,
+    /// A list of names in an order that matters.
+    Names,
 }
 
 impl SettingKey {
@@ -71,7 +75,18 @@ impl SettingKind {
 
     /// Whether the value is a list.
     pub fn is_list(self) -> bool {
-        self == Self::Capabilities
+        matches!(self, Self::Capabilities | Self::Names)
+    }
+
+    /// An item of a list as it is kept.
+    ///
+    /// # Errors
+    /// Text for the person who wrote it.
+    pub fn item(self, text: &str) -> Result<String, String> {
+        match self {
+            Self::Capabilities => limit::capability(text),
+            _ => limit::attached(text),
+        }
     }
 }
 
@@ -170,6 +185,18 @@ pub const KEYS: &[SettingKey] = &[
         kind: SettingKind::Volumes,
         built_in: None,
         description: "Volumes of the box's own, removed with it: names and paths. Layers are merged name by name.",
+    },
+    SettingKey {
+        name: "box.service_specs",
+        kind: SettingKind::Names,
+        built_in: None,
+        description: "Service specs of the user's, by name, that are attached to new boxes. Those of all layers are added.",
+    },
+    SettingKey {
+        name: "box.setup_scripts",
+        kind: SettingKind::Names,
+        built_in: None,
+        description: "Setup scripts of the user's, by name, that are attached to new boxes and run there in this order. Those of all layers are added, the weakest layer's first.",
     },
     SettingKey {
         name: "box.wait",

@@ -20,6 +20,7 @@ pub mod signals;
 pub mod spawn;
 pub mod tag;
 pub mod tree;
+pub mod unit_env_file;
 pub mod users;
 
 /// Gives memory that start-up has used back to the system: the command line's parser and a configuration's tree take

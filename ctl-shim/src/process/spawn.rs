@@ -84,12 +84,16 @@ impl std::error::Error for SpawnFailure {}
 
 /// The argument vector of a shell command: `bash -c` where the process would find bash in its `PATH`, else `sh -c`.
 pub fn shell_argv(command: &str, environment: &Environment, cwd: &Path) -> Vec<OsString> {
+    vec![shell(environment, cwd).into(), "-c".into(), command.into()]
+}
+
+/// The shell of such a command.
+pub fn shell(environment: &Environment, cwd: &Path) -> &'static str {
     let has_bash = candidates(OsStr::new("bash"), environment).iter().any(|path| {
         fs::metadata(cwd.join(path))
             .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
     });
-    let shell = if has_bash { "bash" } else { "sh" };
-    vec![shell.into(), "-c".into(), command.into()]
+    if has_bash { "bash" } else { "sh" }
 }
 
 /// Starts a process in a session of its own and returns its pid once it executes the program.

@@ -196,6 +196,7 @@ mod tests {
             ],
             tasks: vec![task("install", TaskState::Done)],
             errors: Vec::new(),
+            ..UnitsReport::default()
         };
         assert_eq!(
             status_table(&report),
@@ -224,6 +225,7 @@ mod tests {
             services: vec![web, db],
             tasks: vec![install, seed],
             errors: vec!["error: agentbox.yaml:1:1: unknown key `x`\n".to_owned()],
+            ..UnitsReport::default()
         };
         insta::assert_snapshot!(status_table(&report), @r"
         SERVICE  STATE                        PID  RESTARTS

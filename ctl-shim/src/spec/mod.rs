@@ -12,11 +12,14 @@ pub mod attached;
 pub mod exec_start;
 pub mod script;
 pub mod service;
+pub mod unit;
+pub mod unit_file;
 
 pub use attached::{Attachments, Kind, Mark, Marks, Origin};
-pub use exec_start::ExecStart;
+pub use exec_start::{ExecStart, is_variable};
 pub use script::{RunOn, SetupScript, SetupScriptFields};
 pub use service::{RestartPolicy, ServiceSpec, ServiceSpecFields};
+pub use unit_file::unit_file;
 
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::exec_start::ExecStart;
+use super::exec_start::{ExecStart, is_variable};
 use super::{Invalid, SERVICE_PREFIX, check_name};
 use crate::time::Timestamp;
 
@@ -142,13 +142,4 @@ impl ServiceSpecFields {
         }
         wrong
     }
-}
-
-/// Whether systemd takes this as a variable's name.
-fn is_variable(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::attached::Attached;
 use super::clock::{Clock, SHORT_SLEEP};
 use super::docker::is_daemon;
 use super::forward::Forwarder;
@@ -50,6 +51,8 @@ pub(super) struct Engine {
     pub(super) open: Vec<Open>,
     /// What is wrong with the configuration file, rendered; the units are those of the last good one.
     pub(super) config_errors: Vec<String>,
+    /// What is attached to the box.
+    pub(super) attached: Attached,
     pub(super) options: Rc<Options>,
     pub(super) shared: Rc<Shared>,
     pub(super) messages: mpsc::UnboundedSender<Message>,
@@ -68,6 +71,7 @@ pub(super) struct Parts {
     pub(super) machine: Machine,
     pub(super) launcher: Launcher,
     pub(super) config_errors: Vec<String>,
+    pub(super) attached: Attached,
     pub(super) options: Rc<Options>,
     pub(super) shared: Rc<Shared>,
     pub(super) recorder: Recorder,
@@ -83,6 +87,7 @@ impl Engine {
             launcher: parts.launcher,
             open: Vec::new(),
             config_errors: parts.config_errors,
+            attached: parts.attached,
             options: parts.options,
             shared: parts.shared,
             messages: parts.messages,
@@ -296,6 +301,9 @@ impl Engine {
     pub(super) fn report(&self) -> crate::report::UnitsReport {
         let mut report = self.machine.report();
         report.errors.extend(self.config_errors.iter().cloned());
+        report.errors.extend(self.machine.missing_specs());
+        report.errors.extend(self.attached.errors());
+        report.attached = self.attached.marks();
         if let Some(error) = self.forwarder.error() {
             for service in report
                 .services
@@ -326,7 +334,7 @@ impl Engine {
     pub(super) fn read_config(&self) -> settings::Read {
         let mut read = settings::read(&self.options);
         if let Some(config) = &mut read.config {
-            self.launcher.add_docker(config);
+            settings::complete(config, &self.attached, &self.launcher);
         }
         read
     }

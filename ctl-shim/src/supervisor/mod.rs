@@ -12,6 +12,7 @@
 //! One thread, no periodic wake-up: when nothing happens, nothing runs.
 
 mod answer;
+mod attached;
 mod clock;
 mod dial;
 pub(crate) mod docker;
@@ -32,6 +33,7 @@ mod record;
 mod requests;
 mod restore;
 mod run_once;
+mod script_file;
 mod secrets;
 mod server;
 mod settings;
@@ -84,6 +86,11 @@ impl Options {
     /// The private directory.
     pub fn private(&self) -> PathBuf {
         self.state_directory.join("private")
+    }
+
+    /// Where the markers of `run_once` lie.
+    pub fn run_once(&self) -> PathBuf {
+        self.state_directory.join("run-once")
     }
 }
 
@@ -148,15 +155,23 @@ async fn supervise(options: Options, announce: &mut dyn Write) -> Result<(), Fai
     });
     let box_name = (!identity.name.is_empty()).then(|| identity.name.clone());
     let box_user = identity.user.clone();
+    script_file::clear(&options);
     let launcher = launch::Launcher::new(Rc::clone(&options), identity, Rc::clone(&shared))?;
+    // Saving the box's work is no start of the box: what is attached waits for the next one.
+    let attached = if idle {
+        attached::Attached::default()
+    } else {
+        attached::Attached::begin(&options)
+    };
     let mut config = read.config.unwrap_or_default();
     if !idle {
-        launcher.add_docker(&mut config);
+        settings::complete(&mut config, &attached, &launcher);
     }
     let mut engine = engine::Engine::new(engine::Parts {
         machine: machine::Machine::new(config, sequence, &restored),
         launcher,
         config_errors: read.errors,
+        attached,
         options: Rc::clone(&options),
         shared: Rc::clone(&shared),
         recorder: record::Recorder::new(private.join(paths::RECORD_NAME)),

@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 
+use super::attached::is_attached;
 use super::docker::is_daemon;
 use super::engine::{Engine, unknown_unit};
 use super::machine::{Key, Verdict};
@@ -109,7 +110,9 @@ impl Engine {
             }
             Ask::Reload => self.reload(),
             Ask::Wait(names) => {
-                if !self.config_errors.is_empty() && self.machine.slots().next().is_none() {
+                if !self.config_errors.is_empty()
+                    && self.machine.slots().all(|slot| is_attached(&slot.unit.name))
+                {
                     let mut failure = Failure::failed("the box has no units: its agentbox.yaml has errors");
                     failure.causes.clone_from(&self.config_errors);
                     return Err(failure.hint("mend /workspace/agentbox.yaml, then agentbox reload BOX"));

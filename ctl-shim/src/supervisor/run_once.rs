@@ -14,7 +14,7 @@ use super::machine::Decision;
 pub(super) struct Question {
     /// Where markers lie.
     pub(super) directory: PathBuf,
-    /// The task.
+    /// Name of the marker: the task's, or one of its own.
     pub(super) task: String,
     /// Resolved command, directory and environment.
     pub(super) definition: Vec<u8>,

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::attached::Attached;
+use super::launch::Launcher;
 use crate::config::{self, Config, LoadOptions};
 use crate::process::regular;
 
@@ -49,6 +51,13 @@ pub(super) fn read(options: &super::Options) -> Read {
         config: loaded.config,
         errors,
     }
+}
+
+/// Makes a file's configuration that of the box: with what is attached to it, and with dockerd where it has one. Dockerd comes
+/// last, since all others need it.
+pub(super) fn complete(config: &mut Config, attached: &Attached, launcher: &Launcher) {
+    attached.add_to(config);
+    launcher.add_docker(config);
 }
 
 /// Writes a file beside its place and renames it there: readers see the old content or the new.

@@ -33,9 +33,10 @@ fn main() -> ExitCode {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let groups: [Group; 19] = [
+    let groups: [Group; 20] = [
         ("version", processes::version),
         ("validate", processes::validate),
+        ("spec list", processes::specs),
         ("size", processes::size),
         ("daemon start", supervisor::start),
         ("ctl status", supervisor::status),

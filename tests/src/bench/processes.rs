@@ -33,6 +33,28 @@ pub(crate) fn validate() -> Vec<Row> {
         .collect()
 }
 
+/// A thousand service specs, as one `spec list` reads them.
+pub(crate) fn specs() -> Vec<Row> {
+    let home = tempfile::tempdir().expect("a temporary directory can be made");
+    let directory = home.path().join("agentbox/service-specs");
+    std::fs::create_dir_all(&directory).expect("a directory can be made");
+    for number in 0..1000 {
+        let spec = format!(
+            "{{\"id\":\"svc_{number:012x}\",\"name\":\"api-{number}\",\"exec_start\":\"/usr/bin/node /srv/{number}.js\",\
+             \"env_vars\":{{\"PORT\":\"3000\",\"NODE_ENV\":\"production\"}},\"restart_policy\":\"always\",\"auto_enable\":true,\
+             \"created_at\":\"2026-04-01T10:00:00.000Z\",\"updated_at\":\"2026-04-01T10:00:00.000Z\"}}"
+        );
+        std::fs::write(directory.join(format!("svc_{number:012x}.json")), spec)
+            .expect("a file can be written");
+    }
+    let ours = repeat(50, || {
+        let mut command = Command::new(binaries::agentbox());
+        command.args(["spec", "list"]).env("XDG_DATA_HOME", home.path());
+        timed(command)
+    });
+    vec![Row::alone("agentbox spec list, 1000 specs", "ms", ours, 20.0)]
+}
+
 /// A configuration of the kind people write, with `units` units in chains of ten.
 fn configuration(units: usize) -> String {
     let mut text = String::from("services:\n");

@@ -16,15 +16,16 @@ use crate::image;
 use crate::plan::create::{Settings, Start, check_image};
 use crate::relay::Relay;
 use crate::settings::{self, Flags, Layers};
-use crate::spec::{Library, Refused};
+use crate::spec::Refused;
 
 /// The template of a box that asks for none.
 const DEFAULT_TEMPLATE: &str = "tpl_node";
 
 pub(super) async fn create(world: &mut World<'_>, body: &[u8]) -> Answered {
-    let (flags, attached) = read(world, body)?;
+    let flags = read(world, body)?;
     let layers = Layers::load(world.context, None, &[])?;
     let mut settings = settings::resolve(flags, &layers)?;
+    let attached = attached(world, &settings)?;
     let docker = world.docker()?;
     let mut order = Order {
         attached,
@@ -64,7 +65,7 @@ pub(super) async fn create(world: &mut World<'_>, body: &[u8]) -> Answered {
 }
 
 /// What a body asks for.
-fn read(world: &World<'_>, body: &[u8]) -> Result<(Flags, Attachments), Error> {
+fn read(world: &World<'_>, body: &[u8]) -> Result<Flags, Error> {
     let mut body = Body::parse(body)?;
     let name = body.text("name");
     if let Some(name) = &name
@@ -81,7 +82,6 @@ fn read(world: &World<'_>, body: &[u8]) -> Result<(Flags, Attachments), Error> {
     let specs = body.texts("service_spec_ids");
     let scripts = body.texts("setup_script_ids");
     let library = world.library()?;
-    let mut attached = Attachments::default();
     for word in &specs {
         match library.copies(std::slice::from_ref(word), &[]) {
             Ok(_) => {}
@@ -113,28 +113,25 @@ fn read(world: &World<'_>, body: &[u8]) -> Result<(Flags, Attachments), Error> {
         None => {}
     }
     body.finish()?;
-    attach(&library, &specs, &scripts, &mut attached)?;
-    let flags = Flags {
+    Ok(Flags {
         name,
         image: snapshot.is_none().then_some(image),
         from: snapshot,
+        service_specs: specs,
+        setup_scripts: scripts,
         ..Flags::default()
-    };
-    Ok((flags, attached))
+    })
 }
 
-fn attach(
-    library: &Library,
-    specs: &[String],
-    scripts: &[String],
-    attached: &mut Attachments,
-) -> Result<(), Error> {
+/// What the body and the user's own settings ask for.
+fn attached(world: &World<'_>, settings: &Settings) -> Result<Attachments, Error> {
+    let library = world.library()?;
+    let copies = library.copies(&settings.service_specs, &settings.setup_scripts);
     // One that was deleted in between is as unknown as any other.
-    *attached = library.copies(specs, scripts).map_err(|refused| match refused {
+    copies.map_err(|refused| match refused {
         Refused::Missing(failure) => Error::new(422, failure.message),
         refused => refused.into(),
-    })?;
-    Ok(())
+    })
 }
 
 fn note_missing(body: &mut Body, field: &str, refused: Refused) -> Result<(), Error> {
@@ -178,6 +175,7 @@ async fn prepare(
         })?;
         if let Some(found) = found {
             order.config = checkpoint::config_of(world.context, docker, &found).await?;
+            order.config.check_needs(&found.name, &order.attached)?;
         }
         return Ok(());
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::good;
 use crate::config::model::{
-    Backoff, Carry, Check, Config, EnvFile, Expose, ImageLaunch, Launch, OnTimeout, Probe, RestartPolicy,
-    RunOnce, Service, Task, Unit, UnitKind,
+    Backoff, Carry, Check, Config, EnvFile, EnvSyntax, Expose, ImageLaunch, Launch, OnTimeout, Probe,
+    RestartPolicy, RunOnce, Service, Task, Unit, UnitKind,
 };
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -113,6 +113,7 @@ services:
     let file = |path: &str, optional| EnvFile {
         path: path.to_owned(),
         optional,
+        syntax: EnvSyntax::Dotenv,
     };
     assert_eq!(web.env_files, [file(".env", false), file(".env.local", true)]);
     assert_eq!(web.user.as_deref(), Some("1000"));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::keys;
-use super::super::model::EnvFile;
+use super::super::model::{EnvFile, EnvSyntax};
 use super::super::text::Quoted;
 use super::super::yaml::{Content, Node};
 use super::value::describe;
@@ -63,6 +63,7 @@ impl<'d, 's> Walker<'d, 's> {
                 Some(EnvFile {
                     path,
                     optional: false,
+                    syntax: EnvSyntax::Dotenv,
                 })
             }
             Content::Mapping(_) => {
@@ -84,6 +85,7 @@ impl<'d, 's> Walker<'d, 's> {
                 Some(EnvFile {
                     path: path?,
                     optional: optional?,
+                    syntax: EnvSyntax::Dotenv,
                 })
             }
             Content::Sequence(_) => {

@@ -55,6 +55,8 @@ struct Walker<'d, 's> {
     workspace: &'d str,
     /// Whether it can run containers.
     containers: bool,
+    /// Names of the service specs that are attached, where that is known.
+    service_specs: Option<&'d [String]>,
     problems: Vec<Diagnostic>,
     suggestion_budget: usize,
     /// Patterns that compile; a file often has the same one many times.
@@ -110,6 +112,7 @@ impl<'d, 's> Walker<'d, 's> {
             document,
             workspace: &options.workspace,
             containers: options.containers,
+            service_specs: options.service_specs.as_deref(),
             problems: Vec::new(),
             suggestion_budget: SUGGESTION_BUDGET,
             good_patterns: HashSet::new(),

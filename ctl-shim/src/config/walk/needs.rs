@@ -49,7 +49,9 @@ impl<'d, 's> Walker<'d, 's> {
                     self.problem_with_hint(place, message, "remove it");
                 } else if let Some(&target) = names.get(need) {
                     resolved[index].push(target);
-                } else if self.knows_all_names && !is_spec(need) {
+                } else if let Some(spec) = spec_of(need) {
+                    self.check_attached(spec, place, draft);
+                } else if self.knows_all_names {
                     self.unknown_need(need, place, drafts, index);
                 }
             }
@@ -97,6 +99,27 @@ impl<'d, 's> Walker<'d, 's> {
         }
     }
 
+    /// Notes a need on a service spec that is known not to be attached.
+    fn check_attached(&mut self, spec: &str, place: Place, draft: &Draft<'d>) {
+        let Some(attached) = self.service_specs else {
+            return;
+        };
+        if attached.iter().any(|name| name == spec) {
+            return;
+        }
+        let message = format!(
+            "{} needs service spec {}, which is not attached to the box",
+            draft.subject,
+            Quoted(spec)
+        );
+        let names = attached.iter().map(String::as_str);
+        let hint = match suggest::nearest(spec, names, &mut self.suggestion_budget) {
+            Some(name) => format!("did you mean {SPEC_PREFIX}{name}?"),
+            None => format!("agentbox create --service-spec {spec}, or agentbox spec attach BOX {spec}"),
+        };
+        self.problem_with_hint(place, message, hint);
+    }
+
     fn check_cycles(&mut self, drafts: &[Draft<'d>], resolved: Vec<Vec<usize>>) {
         for cycle in Graph::from_needs(resolved).cycles() {
             let [first, .., last] = cycle.as_slice() else {
@@ -141,9 +164,9 @@ impl<'d, 's> Walker<'d, 's> {
     }
 }
 
-/// Whether a need names an attached service spec; that it is attached is checked by `create`.
-fn is_spec(need: &str) -> bool {
-    need.strip_prefix(SPEC_PREFIX).is_some_and(|spec| {
+/// The service spec that a need names; whether it is attached is checked where that is known.
+fn spec_of(need: &str) -> Option<&str> {
+    need.strip_prefix(SPEC_PREFIX).filter(|spec| {
         !spec.is_empty()
             && spec
                 .bytes()

@@ -144,7 +144,7 @@ impl<'d, 's> Walker<'d, 's> {
             SettingKind::Environment | SettingKind::Volumes | SettingKind::Templates => {
                 return self.mapping(key, field, entries);
             }
-            SettingKind::Capabilities => return self.capabilities(key, field, entries),
+            SettingKind::Capabilities | SettingKind::Names => return self.items(key, field, entries),
         };
         if let Some(text) = text {
             add(entries, key, None, text, field.node);
@@ -205,19 +205,14 @@ impl<'d, 's> Walker<'d, 's> {
         }
     }
 
-    fn capabilities(
-        &mut self,
-        key: &'static SettingKey,
-        field: &Field<'d, 's, '_>,
-        entries: &mut Vec<Entry>,
-    ) {
+    fn items(&mut self, key: &'static SettingKey, field: &Field<'d, 's, '_>, entries: &mut Vec<Entry>) {
         let items = self.list(field).unwrap_or_default();
         if !self.is_few(items.len(), field) {
             return;
         }
         for node in items {
             let item = Field { node, ..*field };
-            let Some(name) = self.checked(&item, limit::capability) else {
+            let Some(name) = self.checked(&item, |text| key.kind.item(text)) else {
                 continue;
             };
             // A repeated one is no mistake: layers repeat them, too.
@@ -243,7 +238,7 @@ impl<'d, 's> Walker<'d, 's> {
     fn checked(
         &mut self,
         field: &Field<'d, 's, '_>,
-        check: fn(&str) -> Result<String, String>,
+        check: impl FnOnce(&str) -> Result<String, String>,
     ) -> Option<String> {
         let text = self.text(field)?;
         if text.len() > LONGEST {

@@ -26,9 +26,9 @@ use super::message::Message;
 use super::output::{Log, Output};
 use super::probe::log::Matcher;
 use super::shared::Shared;
-use super::{Options, lives};
+use super::{Options, lives, script_file};
 use crate::config::Config;
-use crate::config::model::{Launch, Unit};
+use crate::config::model::{Launch, RunOnce, Unit};
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::process::environment::Environment;
@@ -67,6 +67,8 @@ struct Entry {
     container: Option<Container>,
     /// Time from the stop signal to SIGKILL.
     grace: Duration,
+    /// Whether it runs from a file that is there for its leader alone.
+    is_script: bool,
 }
 
 impl Launcher {
@@ -102,7 +104,15 @@ impl Launcher {
         if docker::is_daemon(&unit.name) {
             docker::prepare()?;
         }
-        self.spawn(key, unit, &unit.launch)
+        if let Some(RunOnce::Ever(marker)) = unit.task().and_then(|task| task.run_once.as_ref()) {
+            // It counts once it has succeeded; so one that fails when it is run again has failed.
+            let _ = std::fs::remove_file(self.options.run_once().join(marker));
+        }
+        let started = self.spawn(key, unit, &unit.launch);
+        if started.is_err() && matches!(unit.launch, Launch::Script(_)) {
+            script_file::remove(&self.options, &unit.name);
+        }
+        started
     }
 
     fn spawn(&mut self, key: Key, unit: &Unit, launch: &Launch) -> Result<u32, String> {
@@ -133,6 +143,7 @@ impl Launcher {
             kills: 0,
             container,
             grace: unit.stop_timeout(),
+            is_script: matches!(launch, Launch::Script(_)),
         };
         self.entries.insert(key, entry);
         self.by_pid.insert(pid, key);
@@ -165,7 +176,11 @@ impl Launcher {
 
     /// The unit whose leader this was; only once, since the number is free now.
     pub(super) fn take_leader(&mut self, pid: u32) -> Option<Key> {
-        self.by_pid.remove(&pid)
+        let key = self.by_pid.remove(&pid)?;
+        if let Some(entry) = self.entries.get(&key).filter(|entry| entry.is_script) {
+            script_file::remove(&self.options, &entry.name);
+        }
+        Some(key)
     }
 
     /// Reads what the unit's processes have written up to now.

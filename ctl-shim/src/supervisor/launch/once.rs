@@ -66,9 +66,19 @@ impl Launcher {
     }
 
     fn question(&self, unit: &Unit) -> Result<Option<Question>, String> {
-        let Some(RunOnce::Marker { inputs, creates }) = unit.task().and_then(|task| task.run_once.as_ref())
-        else {
-            return Ok(None);
+        let (inputs, creates) = match unit.task().and_then(|task| task.run_once.as_ref()) {
+            Some(RunOnce::Marker { inputs, creates }) => (inputs, creates),
+            Some(RunOnce::Ever(marker)) => {
+                return Ok(Some(Question {
+                    directory: self.options.run_once(),
+                    task: marker.clone(),
+                    definition: Vec::new(),
+                    workspace: self.options.workspace.clone(),
+                    inputs: Vec::new(),
+                    creates: Vec::new(),
+                }));
+            }
+            Some(RunOnce::Check(_)) | None => return Ok(None),
         };
         let resolved = self.resolve(unit, &unit.launch)?;
         let user = resolved
@@ -80,7 +90,7 @@ impl Launcher {
             unit.launch, resolved.cwd, resolved.own
         );
         Ok(Some(Question {
-            directory: self.options.state_directory.join("run-once"),
+            directory: self.options.run_once(),
             task: unit.name.clone(),
             definition: definition.into_bytes(),
             workspace: self.options.workspace.clone(),

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::super::docker;
+use super::super::{docker, script_file};
 use super::Launcher;
-use crate::config::model::{Launch, Unit};
-use crate::process::env_file;
+use crate::config::model::{EnvSyntax, Launch, Unit};
 use crate::process::environment::{self, Environment};
 use crate::process::spawn;
 use crate::process::users::{self, Credentials};
+use crate::process::{env_file, unit_env_file};
 
 /// Everything about a command that its unit decides.
 pub(super) struct Resolved {
@@ -26,10 +26,21 @@ impl Launcher {
         let credentials = self.credentials(unit)?;
         let mut files = Vec::new();
         for file in &unit.env_files {
-            match env_file::read(&self.options.workspace.join(&file.path))? {
+            let path = self.options.workspace.join(&file.path);
+            let read = match file.syntax {
+                EnvSyntax::Dotenv => env_file::read(&path)?,
+                EnvSyntax::Systemd => unit_env_file::read(&path)?,
+            };
+            match read {
                 Some(variables) => files.extend(variables),
                 None if file.optional => {}
-                None => return Err(format!("env_file {} does not exist", file.path)),
+                None => {
+                    let key = match file.syntax {
+                        EnvSyntax::Dotenv => "env_file",
+                        EnvSyntax::Systemd => "environment_file",
+                    };
+                    return Err(format!("{key} {} does not exist", file.path));
+                }
             }
         }
         let own: Vec<_> = files.iter().chain(&unit.env).cloned().collect();
@@ -44,13 +55,34 @@ impl Launcher {
             unit: if is_image { &[] } else { &unit.env },
         });
         let cwd = unit.cwd.as_ref().map_or_else(
-            || self.options.workspace.clone(),
+            || match launch {
+                Launch::Exec(_) | Launch::Script(_) => PathBuf::from(&credentials.home),
+                _ => self.options.workspace.clone(),
+            },
             |cwd| self.options.workspace.join(cwd),
         );
         let mut root = nix::unistd::geteuid().is_root();
         let argv = match launch {
             Launch::Shell(script) => spawn::shell_argv(script, &environment, &cwd),
             Launch::Argv(words) => words.iter().map(OsString::from).collect(),
+            Launch::Exec(line) => {
+                let service = format!("{}.service", unit.name);
+                let lookup = |name: &str| Some(environment.get(name)?.to_string_lossy().into_owned());
+                let words = line.resolve(&credentials.home, &credentials.name, &service, &lookup);
+                words.into_iter().map(OsString::from).collect()
+            }
+            Launch::Script(content) => {
+                script_file::write(&self.options, &unit.name, content, &credentials)?;
+                let file = script_file::path(&self.options, &unit.name);
+                match script_file::interpreter(content) {
+                    Some(interpreter) => interpreter
+                        .into_iter()
+                        .map(OsString::from)
+                        .chain([file.into()])
+                        .collect(),
+                    None => vec![spawn::shell(&environment, &cwd).into(), file.into()],
+                }
+            }
             Launch::Image(image) if self.identity.docker => {
                 // Everybody's dockerd is root's, whoever the image lets use its socket.
                 root = false;

@@ -282,6 +282,7 @@ impl Machine {
         let Some(slot) = self.slots.get_mut(&key) else {
             return;
         };
+        let failed = failed && !slot.unit.ignores_failure();
         let Some(service) = slot.unit.service() else {
             if failed {
                 self.enter(key, Phase::Failed);

@@ -4,6 +4,7 @@ use super::super::docker::is_daemon;
 use super::{Active, Effect, Key, Machine, Next, Phase, Slot, StopCause, is_task};
 use crate::config::model::UnitKind;
 use crate::failure::Failure;
+use crate::spec::SERVICE_PREFIX;
 use crate::time::Timestamp;
 
 use std::collections::VecDeque;
@@ -246,37 +247,48 @@ impl Machine {
         keys
     }
 
+    /// What is wrong with needs that name a service spec which is not attached, unit by unit.
+    pub fn missing_specs(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        for slot in self.slots() {
+            for need in slot.unit.needs.iter().filter(|need| self.find(need).is_none()) {
+                let failure = self::missing(slot, need);
+                missing.push(format!("{}: {}", failure.message, failure.hints.join(", ")));
+            }
+        }
+        missing
+    }
+
     /// Why a waiting unit will wait for ever unless somebody does something.
     fn broken_need(&self, slot: &Slot) -> Option<Failure> {
-        slot.unit
-            .needs
-            .iter()
-            .filter_map(|need| self.find(need))
-            .find_map(|need| {
-                if need.is_good() {
-                    return None;
+        slot.unit.needs.iter().find_map(|name| {
+            let Some(need) = self.find(name) else {
+                return Some(missing(slot, name));
+            };
+            if need.is_good() {
+                return None;
+            }
+            let stands_still = match need.phase {
+                Phase::Failed | Phase::Skipped | Phase::Crashed => true,
+                Phase::Stopped(StopCause::NotStarted) | Phase::Done => false,
+                Phase::Stopped(_) => true,
+                Phase::Backoff { .. } => is_hopeless(need),
+                Phase::Waiting | Phase::Queued | Phase::Pending => {
+                    return self.broken_need(need);
                 }
-                let stands_still = match need.phase {
-                    Phase::Failed | Phase::Skipped | Phase::Crashed => true,
-                    Phase::Stopped(StopCause::NotStarted) | Phase::Done => false,
-                    Phase::Stopped(_) => true,
-                    Phase::Backoff { .. } => is_hopeless(need),
-                    Phase::Waiting | Phase::Queued | Phase::Pending => {
-                        return self.broken_need(need);
-                    }
-                    _ => false,
-                };
-                stands_still.then(|| {
-                    let mut failure = self.lost(need);
-                    failure.message = format!(
-                        "{} needs {}, which {}",
-                        describe(slot),
-                        describe(need),
-                        predicate(need)
-                    );
-                    failure
-                })
+                _ => false,
+            };
+            stands_still.then(|| {
+                let mut failure = self.lost(need);
+                failure.message = format!(
+                    "{} needs {}, which {}",
+                    describe(slot),
+                    describe(need),
+                    predicate(need)
+                );
+                failure
             })
+        })
     }
 
     /// The failure that says where a unit has got stuck.
@@ -312,6 +324,16 @@ impl Machine {
                 .hint(format!("agentbox run-task BOX {name}")),
         }
     }
+}
+
+/// The failure of a unit that needs a service spec which is not attached: no reload takes one whose needs are wrong otherwise.
+fn missing(slot: &Slot, need: &str) -> Failure {
+    let spec = need.strip_prefix(SERVICE_PREFIX).unwrap_or(need);
+    Failure::failed(format!(
+        "{} needs {need}, which is not attached to this box",
+        describe(slot)
+    ))
+    .hint(format!("agentbox spec attach BOX {spec}"))
 }
 
 /// Whether dockerd keeps failing. It is tried for ever, but nobody is to wait for that: it fails for what it lacks.

@@ -1,0 +1,144 @@
+//! A service spec as the unit file that systemd would run it by.
+
+use super::ServiceSpecFields;
+use super::exec_start::one_line;
+
+/// The unit file, for a box whose user is `user` (as in an image's configuration: name or number, maybe `:group`) and has
+/// the home `home`.
+pub fn unit_file(spec: &ServiceSpecFields, user: &str, home: &str) -> String {
+    let mut lines = vec![
+        "[Unit]".to_owned(),
+        format!("Description={} (service spec)", spec.name),
+        "After=network.target".to_owned(),
+        // A box tries again for ever, with growing delays.
+        "StartLimitIntervalSec=0".to_owned(),
+        String::new(),
+        "[Service]".to_owned(),
+    ];
+    let (user, group) = user.split_once(':').unwrap_or((user, ""));
+    let user = if user.is_empty() { "root" } else { user };
+    lines.push(format!("User={user}"));
+    if !group.is_empty() {
+        lines.push(format!("Group={group}"));
+    }
+    lines.push(format!("WorkingDirectory={}", doubled(home)));
+    for (name, value) in &spec.env_vars {
+        lines.push(format!("Environment={}", quoted(&format!("{name}={value}"))));
+    }
+    if let Some(file) = &spec.environment_file {
+        if !spec.env_vars.is_empty() {
+            lines.push(
+                "# In a box the variables above win over those of the file; systemd has it the other way."
+                    .to_owned(),
+            );
+        }
+        lines.push(format!("EnvironmentFile={}", doubled(file)));
+    }
+    lines.push(format!("ExecStart={}", one_line(&spec.exec_start)));
+    lines.push(format!("Restart={}", spec.restart_policy));
+    lines.push("RestartSec=500ms".to_owned());
+    lines.extend([
+        String::new(),
+        "[Install]".to_owned(),
+        "WantedBy=multi-user.target".to_owned(),
+    ]);
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// Text in which systemd would look for specifiers.
+fn doubled(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '%' => quoted.push_str("%%"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            other if other.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(other))),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::spec::RestartPolicy;
+
+    fn spec(exec_start: &str) -> ServiceSpecFields {
+        ServiceSpecFields {
+            name: "api-server".to_owned(),
+            exec_start: exec_start.to_owned(),
+            ..ServiceSpecFields::default()
+        }
+    }
+
+    fn full() -> ServiceSpecFields {
+        let variables = [("PORT", "3000"), ("ODD", "a \"b\" \\ 50% $HOME 'c'\nd\te\u{1b}é")];
+        ServiceSpecFields {
+            env_vars: variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            environment_file: Some("-/srv/50%/.env".to_owned()),
+            restart_policy: RestartPolicy::Always,
+            auto_enable: true,
+            ..spec("-/bin/echo \\\n  \"a b\" ${PORT} %h \\; 50%% $PORT\n")
+        }
+    }
+
+    #[test]
+    fn everything_a_spec_can_say() {
+        insta::assert_snapshot!(unit_file(&full(), "developer", "/home/developer"), @"");
+    }
+
+    #[test]
+    fn users_of_other_images() {
+        let text = unit_file(&spec("/bin/true"), "1000:100", "/srv/a%b");
+        assert!(
+            text.contains("\nUser=1000\nGroup=100\nWorkingDirectory=/srv/a%%b\n"),
+            "{text}"
+        );
+        assert!(unit_file(&spec("/bin/true"), "", "/root").contains("\nUser=root\n"));
+    }
+
+    /// Where systemd is installed; the end-to-end tests do it where it is not.
+    #[test]
+    fn systemd_takes_it() {
+        let directory = tempfile::tempdir().unwrap();
+        for (index, spec) in [
+            full(),
+            spec("sh -c 'exit 3'"),
+            spec("/bin/sh -c 'a \\q; b' a\\;b"),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let path = directory.path().join(format!("rigbox-svc-{index}.service"));
+            std::fs::write(&path, unit_file(spec, "root", "/root")).unwrap();
+            let Ok(output) = Command::new("systemd-analyze")
+                .args(["verify", "--man=no"])
+                .arg(&path)
+                .output()
+            else {
+                return;
+            };
+            let said = String::from_utf8_lossy(&output.stderr);
+            let ours: Vec<&str> = said.lines().filter(|line| line.contains("rigbox-svc")).collect();
+            let unexpected: Vec<_> = ours
+                .iter()
+                .filter(|line| !line.contains("unknown escape"))
+                .collect();
+            assert!(unexpected.is_empty(), "{said}");
+        }
+    }
+}
