@@ -6,6 +6,7 @@
 //!                                            └─ Ui: stdout is data, stderr is status
 //! ```
 
+pub mod api;
 pub mod app;
 pub mod approval;
 pub mod boxes;

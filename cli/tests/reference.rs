@@ -28,7 +28,7 @@ fn flags(text: &str) -> BTreeSet<String> {
 
 /// Commands that do something, by their full name: `status`, `image build`.
 fn commands(command: &clap::Command, path: &str, found: &mut BTreeMap<String, BTreeSet<String>>) {
-    for inner in command.get_subcommands() {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         let name = format!("{path}{}", inner.get_name());
         if inner.has_subcommands() {
             commands(inner, &format!("{name} "), found);

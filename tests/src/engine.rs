@@ -63,14 +63,18 @@ pub fn inspect(name: &str) -> Option<Value> {
 /// Names of all containers whose project directory satisfies the condition, half-made ones included.
 #[track_caller]
 pub fn containers_of(belongs: impl Fn(&str) -> bool) -> Vec<String> {
-    let format = "{{.ID}}\t{{.Label \"dev.agentbox.project\"}}";
+    let format = "{{.ID}}\t{{.Label \"dev.agentbox.project\"}}\t{{.Label \"dev.agentbox.home\"}}";
     let filter = "label=dev.agentbox.project";
     docker(&["ps", "-a", "--no-trunc", "--filter", filter, "--format", format])
         .ok()
         .stdout
         .lines()
         .filter_map(|line| line.split_once('\t'))
-        .filter(|(_, project)| belongs(project))
+        .filter(|(_, labels)| {
+            let (project, home) = labels.split_once('\t').unwrap_or((labels, ""));
+            // A box without a project is known by its owner's home.
+            belongs(if project.is_empty() { home } else { project })
+        })
         .map(|(id, _)| id.to_owned())
         .collect()
 }

@@ -129,9 +129,10 @@ impl Catalog {
     }
 }
 
-/// The key of a project on this host.
-pub fn key_of(project: &Project) -> Key {
-    Key::of(&project.label(), &host_id())
+/// The key of a project on this host. All boxes without one have theirs in common.
+pub fn key_of<'a>(project: impl Into<Option<&'a Project>>) -> Key {
+    let label = project.into().map(Project::label).unwrap_or_default();
+    Key::of(&label, &host_id())
 }
 
 /// The project's checkpoint that a tag of its own leads to: the one of a name, or its default. Asks for one image, where a

@@ -19,7 +19,7 @@ use crate::project_config::{self, ValidFile};
 /// A checkpoint that is not there (3), `resync` being off without one (2), those of the engine.
 pub async fn warm_up(
     docker: &Docker,
-    project: &Project,
+    project: Option<&Project>,
     settings: &mut Settings,
     resync: bool,
 ) -> Result<Option<Checkpoint>, Failure> {
@@ -33,6 +33,8 @@ pub async fn warm_up(
     }
     let key = key_of(project);
     let found = match &settings.start {
+        // Boxes without a project have no default in common.
+        Start::Default if project.is_none() => return cold(),
         Start::Checkpoint(spec) => named(docker, &key, spec)
             .await
             .map_err(|failure| placed(failure, settings))?,

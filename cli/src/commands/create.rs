@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::creation::{self, Made, Order};
 use crate::docker::Docker;
 use crate::interrupt::{self, Interrupt, Stopped};
-use crate::plan::create::Settings;
+use crate::plan::create::{Settings, Start};
 use crate::plan::limit;
 use crate::project::Project;
 use crate::project_config;
@@ -41,7 +41,8 @@ Examples:
   agentbox create --docker --wait
   agentbox create --from warm
   agentbox create --service-spec api,worker --setup-script install-deps
-  agentbox create --image node:22 --volume cache:/home/node/.npm"
+  agentbox create --image node:22 --volume cache:/home/node/.npm
+  agentbox create --no-project -n scratch"
 )]
 pub struct Arguments {
     /// Name of the box; else the project's, with a number where that is taken
@@ -50,6 +51,9 @@ pub struct Arguments {
     /// The project's directory; else the nearest one upwards with an agentbox.yaml, or the git top level
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
+    /// A box that belongs to no project, with an empty /workspace; from a checkpoint, with the workspace that it has
+    #[arg(long, conflicts_with_all = ["project", "from_branch"])]
+    no_project: bool,
     /// Image of the box
     #[arg(long, value_name = "REF", value_parser = limit::reference)]
     image: Option<String>,
@@ -137,6 +141,12 @@ enum CarryChoice {
 /// Mistakes in `agentbox.yaml` or on the command line (2), a name that is taken, an image that cannot be had or
 /// used (1), with `--wait` those of `wait`.
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    if let Some(name) = &arguments.name {
+        crate::boxes::name::check(name)?;
+    }
+    if arguments.no_project {
+        return without_project(arguments, context);
+    }
     let directory = match &arguments.project {
         Some(directory) => context.directory.join(directory),
         None => context.directory.clone(),
@@ -157,11 +167,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         reference: arguments.from_branch.clone(),
         attached: Attachments::default(),
     };
-    if let Some(name) = &arguments.name {
-        crate::boxes::name::check(name)?;
-    }
     let layers = Layers::load(context, Some(&project.root), &order.config.config.defaults)?;
-    let mut settings =
+    let settings =
         settings::resolve_allowed(context, &project, flags(arguments), &layers, answer(arguments))?;
     order.attached = attached(context, &settings, &layers, arguments.rerun_setup)?;
     order.config.check_needs(paths::CONFIG_NAME, &order.attached)?;
@@ -172,16 +179,47 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         &order.config.config.carry,
         settings.carry_limit,
     )?;
+    make(
+        context,
+        Some(&project),
+        order,
+        settings,
+        &carried,
+        !arguments.no_resync,
+    )
+}
+
+/// Makes a box that belongs to no project: nothing of one is read, so nothing is to be allowed.
+fn without_project(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    let layers = Layers::load(context, None, &[])?;
+    let settings = settings::resolve(flags(arguments), &layers)?;
+    let resync = !arguments.no_resync && !matches!(settings.start, Start::Checkpoint(_));
+    let order = Order {
+        attached: attached(context, &settings, &layers, arguments.rerun_setup)?,
+        ..Order::default()
+    };
+    make(context, None, order, settings, &carry::Plan::default(), resync)
+}
+
+/// Makes the box, says so, and waits for its units where that is wanted.
+fn make(
+    context: &Context,
+    project: Option<&Project>,
+    mut order: Order,
+    mut settings: Settings,
+    carried: &carry::Plan,
+    resync: bool,
+) -> Result<Exit, Failure> {
     on_runtime(async {
         let docker = Docker::from_context(context)?;
         let mut interrupt = Interrupt::new()?;
         let warming = warm_up(
             context,
             &docker,
-            &project,
+            project,
             &mut settings,
             &mut order,
-            !arguments.no_resync,
+            resync,
             &mut interrupt,
         );
         match warming.await {
@@ -192,10 +230,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         let making = creation::create(
             context,
             &docker,
-            &project,
+            project,
             order,
             &settings,
-            &carried,
+            carried,
             &mut interrupt,
         );
         let made = match making.await {
@@ -236,7 +274,7 @@ fn interrupted(context: &Context) -> Exit {
 async fn warm_up(
     context: &Context,
     docker: &Docker,
-    project: &Project,
+    project: Option<&Project>,
     settings: &mut Settings,
     order: &mut Order,
     resync: bool,
@@ -265,11 +303,13 @@ async fn warm_up(
 /// Says what was made; `port` is that of the web URLs, where they are served already.
 fn report(context: &Context, made: &Made, port: Option<u16>) -> Result<(), Failure> {
     let info = &made.info;
-    context.ui.status(&format!(
-        "box `{}` is running, made from {}",
-        info.name,
-        one_line(&info.project)
-    ));
+    let source = match info.project.as_str() {
+        "" => "of no project".to_owned(),
+        project => format!("made from {}", one_line(project)),
+    };
+    context
+        .ui
+        .status(&format!("box `{}` is running, {source}", info.name));
     let stable = port.map(|port| url::stable(&info.name, port));
     if made.exposes
         && let Some(url) = stable.or_else(|| info.url.clone())

@@ -101,6 +101,24 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     })
 }
 
+/// Removes a box that somebody has said may go, after saving its work: into the file that is given, where there was any.
+///
+/// # Errors
+/// Work that cannot be saved (the box stays as it was), those of the engine, a signal while it is saved.
+pub(crate) async fn forced(
+    context: &Context,
+    docker: &Docker,
+    info: &BoxInfo,
+) -> Result<Option<PathBuf>, Stopped> {
+    let saved = match rescue(context, docker, info, true).await? {
+        Rescue::Done(saved) => saved,
+        Rescue::Refused => return Err(Stopped::Interrupted),
+    };
+    relay::hold(context, docker, &info.id).await;
+    lifecycle::remove(docker, &info.container_id, &info.id).await?;
+    Ok(saved)
+}
+
 enum Rescue {
     /// The box may go; its work is in this file, where there was any.
     Done(Option<PathBuf>),

@@ -94,7 +94,10 @@ fn table(
             info.url.clone().unwrap_or_else(|| "-".to_owned()),
         ];
         if global {
-            row.push(one_line(&info.project).into_owned());
+            row.push(match info.project.as_str() {
+                "" => "-".to_owned(),
+                project => one_line(project).into_owned(),
+            });
         }
         rows.push(row);
     }

@@ -1,5 +1,6 @@
 //! The command line: one file per command, its arguments beside its `run`.
 
+pub mod api;
 pub mod app;
 pub mod checkpoint;
 pub mod completion;
@@ -156,6 +157,8 @@ pub enum Command {
     Timeline(timeline::Arguments),
     /// The process that keeps channels to all running boxes
     Relay(relay::Arguments),
+    /// The HTTP API, which is off until it is enabled
+    Api(api::Arguments),
     /// Save boxes, for new ones to start warm
     #[command(visible_alias = "snapshot")]
     Checkpoint(checkpoint::Arguments),
@@ -204,6 +207,7 @@ impl Command {
             Self::Ports(arguments) => ports::run(&arguments, context),
             Self::Events(arguments) => events::run(&arguments, context),
             Self::On(arguments) => on::run(&arguments, context),
+            Self::Api(arguments) => api::run(&arguments, context),
             Self::Relay(arguments) => relay::run(&arguments, context),
             Self::Dashboard(arguments) => dashboard::run(&arguments, context),
             Self::Timeline(arguments) => timeline::run(&arguments, context),

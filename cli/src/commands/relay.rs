@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Commands that need the relay start it. It ends by itself when no box of yours has run for the time
-of the setting relay.idle_timeout."
+of the setting relay.idle_timeout. While the HTTP API is on, it does not."
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -98,6 +98,7 @@ fn serve(arguments: &RunArguments, context: &Context, place: &Place) -> Result<E
             docker: Docker::from_context(context).ok(),
             home: context.home_label(),
             port,
+            engine: context.engine.flag.clone(),
             idle_timeout,
         };
         relay::run(options, Box::new(std::io::stderr())).await?;

@@ -48,7 +48,7 @@ struct Document<'a> {
 }
 
 /// The URL of a box on the relay's proxy: the same after every start.
-pub(super) fn stable(name: &str, port: u16) -> String {
+pub(crate) fn stable(name: &str, port: u16) -> String {
     format!("http://{name}.localhost:{port}")
 }
 

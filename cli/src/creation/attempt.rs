@@ -21,7 +21,6 @@ use crate::lifecycle::{self, ReadyLine};
 use crate::locale;
 use crate::plan::container::{self, Origin};
 use crate::plan::create::Settings;
-use crate::project::Project;
 use crate::project_config::{self, ValidFile};
 use crate::seed::{self, Owner, Seed, user};
 use crate::ui::one_line;
@@ -58,7 +57,8 @@ impl<E: Into<Stopped>> From<E> for Miss {
 pub(super) struct Attempt<'a> {
     pub(super) context: &'a Context,
     pub(super) docker: &'a Docker,
-    pub(super) project: &'a Project,
+    /// The project's directory; empty without one.
+    pub(super) project: &'a str,
     pub(super) config: &'a ValidFile,
     pub(super) attached: &'a Attachments,
     pub(super) source: &'a Looked,
@@ -74,7 +74,7 @@ impl Attempt<'_> {
     pub(super) async fn make(&self, interrupt: &mut Interrupt) -> Result<Made, Miss> {
         let origin = Origin {
             id: self.id.clone(),
-            project: self.project.label(),
+            project: self.project.to_owned(),
             host: host_id(),
             home: self.context.home_label(),
             maker: self.maker.clone(),

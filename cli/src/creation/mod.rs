@@ -62,7 +62,7 @@ pub struct Made {
     pub exposes: bool,
 }
 
-/// Makes a box and starts it.
+/// Makes a box and starts it. Without a project its workspace is empty, or as its checkpoint has it.
 ///
 /// # Errors
 /// A name that is taken, an image that cannot be had or used, values that the engine refuses (2), a project that
@@ -70,7 +70,7 @@ pub struct Made {
 pub async fn create(
     context: &Context,
     docker: &Docker,
-    project: &Project,
+    project: Option<&Project>,
     order: Order,
     settings: &Settings,
     carried: &carry::Plan,
@@ -83,7 +83,8 @@ pub async fn create(
         );
     }
     let begun = Instant::now();
-    let source = look(project.clone(), order.reference);
+    let source = look(project.cloned(), order.reference);
+    let label = project.map(Project::label).unwrap_or_default();
     let (mut observed, known) = interrupt
         .guard(async {
             tokio::try_join!(boxes::observe(docker), async {
@@ -95,7 +96,7 @@ pub async fn create(
     let here = Maker::current();
     let abandoned = prune::abandoned(&observed, &here, now(), maker::start_time);
     // The name first: an image may take minutes.
-    create::choose_name(settings.name.as_deref(), &project.label(), &observed, &[])?;
+    create::choose_name(settings.name.as_deref(), &label, &observed, &[])?;
     let image = match known {
         Some(image) => image,
         None => {
@@ -112,14 +113,14 @@ pub async fn create(
 
     let mut lost: Vec<String> = Vec::new();
     let result = loop {
-        let name = match create::choose_name(settings.name.as_deref(), &project.label(), &observed, &lost) {
+        let name = match create::choose_name(settings.name.as_deref(), &label, &observed, &lost) {
             Ok(name) => name,
             Err(failure) => break Err(failure.into()),
         };
         let attempt = Attempt {
             context,
             docker,
-            project,
+            project: &label,
             config: &order.config,
             attached: &order.attached,
             source: &source,
@@ -157,8 +158,11 @@ pub async fn create(
 }
 
 /// Looks at the project while the engine works.
-fn look(project: Project, reference: Option<String>) -> Looked {
-    let looking = tokio::task::spawn_blocking(move || Source::look(&project, reference.as_deref()));
+fn look(project: Option<Project>, reference: Option<String>) -> Looked {
+    let looking = tokio::task::spawn_blocking(move || match project {
+        Some(project) => Source::look(&project, reference.as_deref()),
+        None => Ok(Source::nothing()),
+    });
     let looked = async {
         let source = looking
             .await

@@ -24,6 +24,7 @@ use super::place::Place;
 use super::store::Store;
 use super::web::Site;
 use super::wire::{self, Answer, Ask, Described, Health, Line, Question, Reply, VERSION};
+use crate::api::{Access, Gate, Program};
 use crate::boxes::{BoxInfo, BoxState};
 use crate::docker::Docker;
 use crate::ui::one_line;
@@ -51,6 +52,8 @@ pub struct Options {
     pub home: String,
     /// The port that the web proxy had best listen on.
     pub port: u16,
+    /// The flag `--engine` that it was given, for the processes that answer the HTTP API.
+    pub engine: Option<String>,
     /// How long it goes on without a box of the user's that runs.
     pub idle_timeout: Duration,
 }
@@ -96,15 +99,19 @@ pub async fn run(options: Options, output: Box<dyn Write + Send>) -> Result<(), 
         connections: AtomicUsize::new(0),
         stop: Notify::new(),
     });
+    let api = Arc::new(Gate::new(
+        Access::new(options.place.state()),
+        Program::new(options.engine),
+    )?);
     log.say(&format!("relay {VERSION} serves, process {}", std::process::id()));
     if let Some(docker) = options.docker {
         shared.watch(&wire::Engine::at(docker.address()), || Ok(docker))?;
     }
     let why = tokio::select! {
         why = serve(listener, Arc::clone(&shared)) => why,
-        never = serve_web(listeners, Arc::clone(&shared)) => match never {},
+        never = serve_web(listeners, Arc::clone(&shared), Arc::clone(&api)) => match never {},
         () = shared.stop.notified() => "it was asked to",
-        why = unwanted(&shared, &owned, options.idle_timeout) => why,
+        why = unwanted(&shared, &api, &owned, options.idle_timeout) => why,
         why = signalled() => why?,
     };
     log.say(&format!("relay ends: {why}"));
@@ -125,9 +132,9 @@ fn more_descriptors() {
     );
 }
 
-async fn serve_web(listeners: Vec<TcpListener>, shared: Arc<Shared>) -> Infallible {
+async fn serve_web(listeners: Vec<TcpListener>, shared: Arc<Shared>, api: Arc<Gate>) -> Infallible {
     if !listeners.is_empty() {
-        web::serve(listeners, Arc::new(Site(shared))).await;
+        web::serve(listeners, Arc::new(Site(shared)), Some(api)).await;
     }
     std::future::pending().await
 }
@@ -144,7 +151,7 @@ async fn signalled() -> Result<&'static str, Failure> {
 }
 
 /// Ends once nobody has wanted it for long enough, or its socket is gone.
-async fn unwanted(shared: &Shared, owned: &Owned, limit: Duration) -> &'static str {
+async fn unwanted(shared: &Shared, api: &Gate, owned: &Owned, limit: Duration) -> &'static str {
     let mut wanted = Instant::now();
     loop {
         sleep(LOOK.min(limit / 4).max(PAUSE)).await;
@@ -152,7 +159,8 @@ async fn unwanted(shared: &Shared, owned: &Owned, limit: Duration) -> &'static s
             return "its socket was removed";
         }
         let engines = shared.watched();
-        if shared.connections.load(Ordering::Relaxed) > 0 || engines.iter().any(|engine| engine.is_busy()) {
+        let is_asked = shared.connections.load(Ordering::Relaxed) > 0 || api.is_open();
+        if is_asked || engines.iter().any(|engine| engine.is_busy()) {
             wanted = Instant::now();
         } else if wanted.elapsed() >= limit {
             return "no box has run for long enough";

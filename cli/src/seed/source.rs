@@ -60,9 +60,19 @@ enum Kind {
         /// Whether the directory is a repository that cannot be asked.
         in_git: bool,
     },
+    /// No project at all.
+    Nothing,
 }
 
 impl Source {
+    /// What a box without a project gets: an empty workspace, or its checkpoint's.
+    pub fn nothing() -> Self {
+        Self {
+            root: PathBuf::new(),
+            kind: Kind::Nothing,
+        }
+    }
+
     /// Looks at a project; `reference` is what `--from-branch` says.
     ///
     /// # Errors
@@ -244,6 +254,7 @@ impl Content<'_> {
                 }
                 files::write(sender, root, *with_git, &skip)
             }
+            Kind::Nothing => Ok(()),
         }
     }
 

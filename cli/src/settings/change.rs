@@ -65,7 +65,9 @@ impl Change {
             SettingKind::Reference => single(limit::reference(&trimmed)),
             SettingKind::Network => single(limit::network(&trimmed)),
             SettingKind::Capabilities | SettingKind::Names => list(key.kind, &trimmed).map_err(wrong),
-            SettingKind::Environment | SettingKind::Volumes => mapping(key, &trimmed),
+            SettingKind::Environment | SettingKind::Volumes | SettingKind::Templates => {
+                mapping(key, &trimmed)
+            }
         }?;
         if values.is_empty() {
             return Err(Failure::usage(format!("no value for {}", key.name))
@@ -151,6 +153,7 @@ fn list(kind: SettingKind, text: &str) -> Result<Vec<(Option<String>, String)>, 
 fn mapping(key: &SettingKey, text: &str) -> Result<Vec<(Option<String>, String)>, Failure> {
     let example = match key.kind {
         SettingKind::Volumes => "'{cache: /home/developer/.cache}'",
+        SettingKind::Templates => "'{tpl_node: node:22}'",
         _ => "'{KEY: value}'",
     };
     let hint = format!(
@@ -182,6 +185,10 @@ fn entry(kind: SettingKind, name: &str, text: &str) -> Result<String, String> {
     if kind == SettingKind::Volumes {
         limit::volume_name(name)?;
         return limit::volume_path(text.trim());
+    }
+    if kind == SettingKind::Templates {
+        limit::template_name(name)?;
+        return limit::reference(text.trim());
     }
     if name.contains(|character: char| "=\0".contains(character) || character.is_whitespace()) {
         return Err("a variable's name has no = and no blanks in it".to_owned());

@@ -190,6 +190,17 @@ impl Layers {
         self.values.iter().find(|row| row.key.name == name)
     }
 
+    /// The images that clients of the HTTP API know by a word: the user's, and ours where the user says nothing of it.
+    pub fn templates(&self) -> Vec<(String, String)> {
+        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        all.insert("tpl_node".to_owned(), crate::image::DEFAULT.to_owned());
+        for key in KEYS.iter().filter(|key| key.name == "api.templates") {
+            let rows = self.rows(key).into_iter();
+            all.extend(rows.filter_map(|row| Some((row.name.clone()?, row.text.clone()))));
+        }
+        all.into_iter().collect()
+    }
+
     /// A failure about an item of a list, with the place that has it, where that is a file.
     pub fn named(&self, key: &str, item: &str, failure: Failure) -> Failure {
         let row = self

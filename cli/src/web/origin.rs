@@ -5,7 +5,7 @@
 //! `Referer`, `Sec-Fetch-Site`), and no page can change that. What comes from elsewhere may only lead a person to a box:
 //! a `GET` that replaces what a tab shows. Clients that are no browsers say nothing, and are not asked.
 
-use http::header::{HeaderName, ORIGIN, REFERER};
+use http::header::{HeaderName, HeaderValue, ORIGIN, REFERER};
 use http::{HeaderMap, Method};
 
 use super::host::{self, Authority, Site};
@@ -59,6 +59,16 @@ pub(super) fn may_ask(
     }
 }
 
+/// Whether nothing says that a page of another origin sends a request: for what no other page may ask, not even blindly.
+/// Every header that says something has to be content.
+pub(super) fn is_own(headers: &HeaderMap, here: &Authority) -> bool {
+    let mut sites = headers.get_all(&SEC_FETCH_SITE).iter();
+    let is_ours = |url: &HeaderValue| url.to_str().ok().and_then(authority).as_ref() == Some(here);
+    sites.all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
+        && headers.get_all(ORIGIN).iter().all(is_ours)
+        && headers.get_all(REFERER).iter().all(is_ours)
+}
+
 /// Whether somebody follows a link, as far as one can tell: the answer takes the place of a whole tab.
 fn is_visit(method: &Method, headers: &HeaderMap) -> bool {
     (method == Method::GET || method == Method::HEAD)
@@ -108,6 +118,60 @@ mod tests {
         may_ask(&method.parse().unwrap(), &headers, &here, 7080, |port| {
             port == 32768
         })
+    }
+
+    /// Whether a request with these headers to `localhost:7080` is one of no other origin.
+    fn owns(headers: &[(&'static str, &str)]) -> bool {
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            all.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        is_own(&all, &host::parse("localhost:7080").unwrap())
+    }
+
+    #[test]
+    fn what_no_other_page_may_ask_is_refused_by_any_header() {
+        for headers in [
+            &[][..],
+            &[("sec-fetch-site", "none")],
+            &[
+                ("sec-fetch-site", "same-origin"),
+                ("origin", "http://localhost:7080"),
+            ],
+            &[("referer", "http://localhost:7080/")],
+        ] {
+            assert!(owns(headers), "{headers:?}");
+        }
+        for headers in [
+            &[("sec-fetch-site", "same-site")][..],
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "document"),
+            ],
+            &[
+                ("sec-fetch-site", "same-origin"),
+                ("sec-fetch-site", "cross-site"),
+            ],
+            &[("sec-fetch-site", "Same-Origin")],
+            &[
+                ("sec-fetch-site", "same-origin"),
+                ("origin", "http://b.localhost:7080"),
+            ],
+            &[("origin", "null")],
+            &[("origin", "http://b.localhost:7080")],
+            &[("origin", "http://a.b.localhost:7080")],
+            &[("origin", "http://localhost:3000")],
+            &[("origin", "https://localhost:7080")],
+            &[
+                ("origin", "http://localhost:7080"),
+                ("origin", "http://example.com"),
+            ],
+            &[("referer", "http://example.com/")],
+            &[("origin", "")],
+        ] {
+            assert!(!owns(headers), "{headers:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ use super::page::{Index, Notice, takes_html};
 use super::pool::{self, Pool};
 use super::route::{self, Route};
 use super::target::{self, Target};
+use crate::api::{self, Gate};
 
 /// Connections at once; each may need a second one to its service, and 1024 open files is what many systems grant.
 const MOST: usize = 400;
@@ -40,19 +41,26 @@ struct Shared<B> {
     boxes: Arc<B>,
     pool: Arc<Pool>,
     slots: Arc<Semaphore>,
+    api: Option<Arc<Gate>>,
 }
 
 /// Serves connections for ever. Dropping the future ends all of them.
-pub async fn serve(listeners: Vec<TcpListener>, boxes: Arc<impl Boxes>) {
-    serve_at_most(listeners, boxes, MOST).await;
+pub async fn serve(listeners: Vec<TcpListener>, boxes: Arc<impl Boxes>, api: Option<Arc<Gate>>) {
+    serve_at_most(listeners, boxes, api, MOST).await;
 }
 
 /// As [`serve`], with at most so many connections at once.
-pub(super) async fn serve_at_most(listeners: Vec<TcpListener>, boxes: Arc<impl Boxes>, most: usize) {
+pub(super) async fn serve_at_most(
+    listeners: Vec<TcpListener>,
+    boxes: Arc<impl Boxes>,
+    api: Option<Arc<Gate>>,
+    most: usize,
+) {
     let shared = Arc::new(Shared {
         boxes,
         pool: Arc::default(),
         slots: Arc::new(Semaphore::new(most)),
+        api,
     });
     let mut tasks = JoinSet::new();
     for listener in listeners {
@@ -142,7 +150,25 @@ async fn respond<B: Boxes>(
     request: Request<Incoming>,
     slot: &Slot,
 ) -> Result<Response<Answer>, Notice> {
-    let target = target::read(&request)?;
+    let api = shared
+        .api
+        .as_ref()
+        .filter(|_| api::is_below(request.uri().path()));
+    let target = match target::read(&request) {
+        Ok(target) => target,
+        Err(notice) => {
+            let refused =
+                api.and_then(|api| api.refuse(notice.status, "the request's Host is not this machine"));
+            return refused.map(of_the_api).ok_or(notice);
+        }
+    };
+    if let (Some(api), Site::Index) = (api, &target.authority.site)
+        && api.is_open()
+    {
+        let is_foreign = !origin::is_own(request.headers(), &target.authority);
+        let answer = api.answer(request, is_foreign, target.authority.port).await;
+        return answer.map(of_the_api).ok_or_else(no_such_page);
+    }
     let boxes = &*shared.boxes;
     let is_foreign_port = |port: u16| {
         let all = boxes.all();
@@ -200,9 +226,7 @@ fn index(
     request: &Request<Incoming>,
 ) -> Result<Response<Answer>, Notice> {
     if request.uri().path() != "/" {
-        return Err(
-            Notice::new(StatusCode::NOT_FOUND, "there is no such page").hint("the list of boxes is at /")
-        );
+        return Err(no_such_page());
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(Notice::new(
@@ -215,6 +239,14 @@ fn index(
         port: target.authority.port,
     };
     Ok(index.respond(takes_html(request.headers())))
+}
+
+fn of_the_api(response: Response<bytes::Bytes>) -> Response<Answer> {
+    response.map(|text| Answer::Text(Some(text)))
+}
+
+fn no_such_page() -> Notice {
+    Notice::new(StatusCode::NOT_FOUND, "there is no such page").hint("the list of boxes is at /")
 }
 
 /// Says nothing of the boxes that there are.

@@ -220,6 +220,20 @@ pub fn reference(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A word for an image, as clients of the HTTP API write it.
+///
+/// # Errors
+/// Text for the person who wrote it.
+pub fn template_name(name: &str) -> Result<(), String> {
+    let inner = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    if name.is_empty() || !name.chars().all(inner) {
+        return Err(format!(
+            "`{name}` is no template's name: use letters, digits, _ and -"
+        ));
+    }
+    Ok(())
+}
+
 /// A network: `none`, or the name of one on the engine.
 ///
 /// # Errors

@@ -51,6 +51,8 @@ pub enum SettingKind {
     Environment,
     /// A mapping of volumes to paths.
     Volumes,
+    /// A mapping of words to images.
+    Templates,
     /// A list of capabilities.
     Capabilities,
     /// A list of names in an order that matters.
@@ -58,18 +60,17 @@ pub enum SettingKind {
 }
 
 impl SettingKey {
-    /// Whether only the user's own settings count: there is one relay for all projects.
+    /// Whether only the user's own settings count: there is one relay, and one HTTP API, for all projects.
     pub fn is_of_user(&self) -> bool {
-        self.name
-            .strip_prefix(RELAY)
-            .is_some_and(|rest| rest.starts_with('.'))
+        let section = self.name.split('.').next();
+        section.is_some_and(|section| OF_USER.contains(&section))
     }
 }
 
 impl SettingKind {
     /// Whether the value is a mapping: its entries have keys of their own, as in `box.env.KEY`.
     pub fn is_mapping(self) -> bool {
-        matches!(self, Self::Environment | Self::Volumes)
+        matches!(self, Self::Environment | Self::Volumes | Self::Templates)
     }
 
     /// Whether the value is a list.
@@ -102,22 +103,29 @@ pub struct Entry {
     pub line: usize,
 }
 
-/// The section of what there is one of for a user, whatever the project.
-pub(super) const RELAY: &str = "relay";
+/// The sections of what there is one of for a user, whatever the project.
+pub(super) const OF_USER: [&str; 2] = ["api", "relay"];
 
 /// The sections, each with what it is for.
-pub(super) const SECTIONS: [(&str, &str); 4] = [
+pub(super) const SECTIONS: [(&str, &str); 5] = [
+    ("api", "The HTTP API, which the relay serves."),
     (
         "box",
         "What a box is made with; the keys are those of `agentbox create`'s flags.",
     ),
     ("carry", "Limits of `carry`."),
     ("checkpoint", "How checkpoints are made."),
-    (RELAY, "The relay, which serves all boxes of a user."),
+    ("relay", "The relay, which serves all boxes of a user."),
 ];
 
 /// Every setting, those of a section together.
 pub const KEYS: &[SettingKey] = &[
+    SettingKey {
+        name: "api.templates",
+        kind: SettingKind::Templates,
+        built_in: None,
+        description: "Images by the words that clients of the HTTP API know them by: `template_id` names one. `tpl_node`, which is what a box without one is made from, is our base image unless it is given here.",
+    },
     SettingKey {
         name: "box.image",
         kind: SettingKind::Reference,

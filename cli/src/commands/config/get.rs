@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
 /// A value, or an entry as the flag of `create` takes it.
 fn line(row: &Row) -> String {
     match (&row.name, row.key.kind) {
-        (Some(name), SettingKind::Environment) => format!("{name}={}", row.text),
+        (Some(name), SettingKind::Environment | SettingKind::Templates) => format!("{name}={}", row.text),
         (Some(name), SettingKind::Volumes) => format!("{name}:{}", row.text),
         _ => row.text.clone(),
     }

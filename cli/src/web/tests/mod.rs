@@ -95,7 +95,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let boxes = Arc::new(Fake(Mutex::new(boxes)));
-        let task = tokio::spawn(serve::serve_at_most(vec![listener], Arc::clone(&boxes), most));
+        let task = tokio::spawn(serve::serve_at_most(
+            vec![listener],
+            Arc::clone(&boxes),
+            None,
+            most,
+        ));
         Self { address, boxes, task }
     }
 

@@ -60,7 +60,7 @@ pub fn document() -> Value {
     }
     // Those of the user alone are not for a repository.
     let sections = settings::SECTIONS.into_iter();
-    for (section, description) in sections.filter(|(name, _)| *name != settings::RELAY) {
+    for (section, description) in sections.filter(|(name, _)| !settings::OF_USER.contains(name)) {
         let inside: Map<_, _> = settings::section(section)
             .map(|(name, key)| (name.to_owned(), properties[key.name].clone()))
             .collect();

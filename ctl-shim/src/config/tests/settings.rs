@@ -149,7 +149,7 @@ error: config.yaml:1:15: box.memory in the file: the least is 6m
 error: config.yaml:2:1: unknown key "boxes" in the file
   2 | boxes: 1
     | ^^^^^
-  hint: the keys here are box, carry, checkpoint, relay
+  hint: the keys here are api, box, carry, checkpoint, relay
 "#);
     let mistakes = load_settings(b"box:\n  image: \xff").unwrap_err();
     assert_eq!((mistakes[0].line, mistakes[0].column), (2, 10));

@@ -41,14 +41,18 @@ impl<'d, 's> Walker<'d, 's> {
         let mut entries = Vec::new();
         for pair in self.pairs(node, owner).unwrap_or_default() {
             let section = pair.key.split('.').next();
-            if section == Some(settings::RELAY) && !is_file {
+            if section.is_some_and(|section| settings::OF_USER.contains(&section)) && !is_file {
+                let example = match section {
+                    Some("api") => "agentbox config set --global api.templates.NAME IMAGE",
+                    _ => "agentbox config set --global relay.port PORT",
+                };
                 self.problem_with_hint(
                     pair.key_place,
                     format!(
                         "{} is for a user's own settings, not for {owner}",
                         Quoted(pair.key)
                     ),
-                    "agentbox config set --global relay.port PORT",
+                    example,
                 );
             } else if settings::SECTIONS.iter().any(|(name, _)| *name == pair.key) {
                 // As for the file's own sections: everything in it may be commented out.
@@ -73,7 +77,7 @@ impl<'d, 's> Walker<'d, 's> {
                             settings::SECTIONS
                                 .iter()
                                 .map(|(name, _)| *name)
-                                .filter(|name| is_file || *name != settings::RELAY)
+                                .filter(|name| is_file || !settings::OF_USER.contains(name))
                                 .collect()
                         };
                         self.unknown_name(&pair, names, owner);
@@ -137,7 +141,9 @@ impl<'d, 's> Walker<'d, 's> {
             SettingKind::Network => self.checked(field, limit::network),
             SettingKind::Memory => self.checked(field, |text| limit::memory(text).map(|_| text.to_owned())),
             SettingKind::Size => self.checked(field, |text| limit::size(text).map(|_| text.to_owned())),
-            SettingKind::Environment | SettingKind::Volumes => return self.mapping(key, field, entries),
+            SettingKind::Environment | SettingKind::Volumes | SettingKind::Templates => {
+                return self.mapping(key, field, entries);
+            }
             SettingKind::Capabilities | SettingKind::Names => return self.items(key, field, entries),
         };
         if let Some(text) = text {
@@ -172,6 +178,11 @@ impl<'d, 's> Walker<'d, 's> {
                 }
                 self.text_or_empty(&value, "write \"\" for empty text")
                     .map(str::to_owned)
+            } else if key.kind == SettingKind::Templates {
+                if let Err(wrong) = limit::template_name(pair.key) {
+                    self.problem(pair.key_place, format!("{field}: {}", tame(&wrong)));
+                }
+                self.checked(&value, limit::reference)
             } else {
                 if let Err(wrong) = limit::volume_name(pair.key) {
                     self.problem(pair.key_place, format!("{field}: {}", tame(&wrong)));
