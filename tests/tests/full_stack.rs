@@ -66,14 +66,33 @@ fn a_full_stack_comes_up_from_a_setup_script_two_specs_and_two_apps() {
         assert_eq!(test_box.unit(service)["state"], "running");
     }
     // As the guide looks at them from inside.
-    let status = test_box.exec("systemctl --user status rigbox-svc-backend").ok().stdout;
+    let status = test_box
+        .exec("systemctl --user status rigbox-svc-backend")
+        .ok()
+        .stdout;
     assert!(status.contains("Active: active (running)"), "{status}");
-    let journal = test_box.exec("journalctl --user -u rigbox-svc-backend -n 5");
-    assert!(journal.ok().stdout.contains("backend on port 4000"));
+    wait_for("the backend's first line", Duration::from_secs(30), || {
+        let journal = test_box.exec("journalctl --user -u rigbox-svc-backend -n 5");
+        let journal = journal.ok().stdout;
+        if journal.contains("backend on port 4000") {
+            Ok(())
+        } else {
+            Err(journal)
+        }
+    });
 
     let mut urls = Vec::new();
     for (name, port) in [("backend", "4000"), ("frontend", "3000")] {
-        let arguments = ["app", "create", test_box.name(), "--name", name, "--port", port, "--json"];
+        let arguments = [
+            "app",
+            "create",
+            test_box.name(),
+            "--name",
+            name,
+            "--port",
+            port,
+            "--json",
+        ];
         let app: Value = project.run(&arguments).ok().json();
         urls.push(app["url"].as_str().expect("a URL").to_owned());
     }

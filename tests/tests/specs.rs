@@ -48,13 +48,17 @@ fn start_with(project: &Project, test_box: &TestBox<'_>, attached: &Value) {
 
 #[test]
 fn scripts_run_in_order_and_everything_else_comes_after() {
-    let project = Project::new(
-        "services: {web: {command: exec sleep 1000, needs: [rigbox-svc-api]}}\n\
-         tasks: {mine: {command: echo mine >> /home/developer/order}}\n",
-    );
+    let project = Project::new("tasks: {mine: {command: echo mine >> /home/developer/order}}\n");
     let test_box = project.create(&[]);
     test_box.wait_state("mine", "done");
     test_box.exec("rm /home/developer/order").ok();
+    // The box's own file: a new box is not made where the spec is not attached.
+    test_box
+        .exec(
+            "cat >> /workspace/agentbox.yaml <<'.'\n\
+             services: {web: {command: exec sleep 1000, needs: [rigbox-svc-api]}}\n.",
+        )
+        .ok();
     let attached = json!({
         "serviceSpecs": [
             spec("api", "bash -c 'echo api $0 $$PWD $$A $$B $$C >> %h/order; exec sleep 1000' %n", json!({
@@ -156,7 +160,7 @@ fn a_failed_script_holds_everything_back_until_it_succeeds() {
 
 #[test]
 fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
-    let project = Project::new("services: {web: {command: exec sleep 1000, needs: [rigbox-svc-none]}}\n");
+    let project = Project::new("services: {}\n");
     let test_box = project.create(&[]);
     let attached = json!({"serviceSpecs": [
         spec("fails", "sh -c 'exit 4'", json!({"restart_policy": "no"})),
@@ -167,6 +171,12 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         spec("required", "sleep 1000", json!({"environment_file": "/no/file", "restart_policy": "no"})),
     ]});
     start_with(&project, &test_box, &attached);
+    test_box
+        .exec(
+            "echo 'services: {web: {command: exec sleep 1000, needs: [rigbox-svc-none]}}' > /workspace/agentbox.yaml",
+        )
+        .ok();
+    test_box.run("reload", &[]).ok();
     assert_eq!(test_box.wait_state("rigbox-svc-fails", "crashed")["exitCode"], 4);
     assert_eq!(
         test_box.wait_state("rigbox-svc-forgiven", "stopped")["exitCode"],

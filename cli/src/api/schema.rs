@@ -234,7 +234,7 @@ impl Object {
 
 /// A host name's label, as names of boxes, apps and checkpoints are.
 fn label() -> Value {
-    debug_assert!(app::LONGEST_NAME == name::MAX_LENGTH);
+    const { assert!(app::LONGEST_NAME == name::MAX_LENGTH) };
     json!({
         "type": "string",
         "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",

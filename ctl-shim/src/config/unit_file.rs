@@ -110,7 +110,7 @@ fn command(unit: &Unit, shell: &str) -> String {
         // Its words have variables that are meant: see the unit file of a service spec.
         Launch::Exec(exec_start) => words.extend(exec_start.words.iter().map(String::as_str)),
         // Where it lies while it runs is nobody's concern.
-        Launch::Script(_) => words.extend(["/usr/local/bin/agentbox-ctl", "run-task", unit]),
+        Launch::Script(_) => words.extend(["/usr/local/bin/agentbox-ctl", "run-task", &unit.name]),
     }
     let words: Vec<String> = words
         .into_iter()

@@ -24,7 +24,10 @@ pub fn unit_file(spec: &ServiceSpecFields, user: &str, home: &str) -> String {
     }
     lines.push(format!("WorkingDirectory={}", specifiers(home)));
     for (name, value) in &spec.env_vars {
-        lines.push(format!("Environment={}", specifiers(&in_quotes(&format!("{name}={value}")))));
+        lines.push(format!(
+            "Environment={}",
+            specifiers(&in_quotes(&format!("{name}={value}")))
+        ));
     }
     if let Some(file) = &spec.environment_file {
         if !spec.env_vars.is_empty() {
