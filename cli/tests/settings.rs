@@ -97,6 +97,7 @@ fn every_value_has_the_layer_it_comes_from() {
     home.good(&["config", "set", "-g", "box.cap_add", "net_raw,CAP_SYS_PTRACE"]);
     insta::assert_snapshot!(home.good(&["config", "list"]), @r"
 SETTING               VALUE       FROM
+api.templates         -           -
 box.image             node:22     global settings
 box.from              -           -
 box.memory            3g          defaults in agentbox.yaml:3
@@ -119,6 +120,7 @@ relay.port            7080        built-in
 ");
     insta::assert_snapshot!(home.good(&["config", "list", "--global"]), @r"
 SETTING               VALUE       FROM
+api.templates         -           -
 box.image             node:22     global settings
 box.from              -           -
 box.memory            -           -
@@ -255,7 +257,7 @@ error: ~/.config/agentbox/projects/%HOME%shop.yaml:3:9: box.pids in the file mus
 error: ~/.config/agentbox/config.yaml:1:1: unknown key "boxes" in the file
   1 | boxes: []
     | ^^^^^
-  hint: the keys here are box, carry, checkpoint, relay
+  hint: the keys here are api, box, carry, checkpoint, relay
 "#);
     for arguments in [
         &["config", "list"][..],

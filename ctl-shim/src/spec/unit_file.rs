@@ -90,7 +90,7 @@ mod tests {
     [Service]
     User=developer
     WorkingDirectory=/home/developer
-    Environment="ODD=a \"b\" \\ 50%% $HOME 'c'\nd\te\u001bé"
+    Environment="ODD=a \"b\" \\ 50%% $HOME 'c'\nd\te\x1bé"
     Environment="PORT=3000"
     # In a box the variables above win over those of the file; systemd has it the other way.
     EnvironmentFile=-/srv/50%%/.env
