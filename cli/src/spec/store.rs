@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use agentbox_ctl::config::nearest;
 use agentbox_ctl::failure::Failure;
-use agentbox_ctl::spec::{ServiceSpec, ServiceSpecFields, SetupScript, SetupScriptFields};
+use agentbox_ctl::spec::{Object, ServiceSpecFields, SetupScriptFields};
 use agentbox_ctl::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,51 +50,51 @@ pub trait Kept: Serialize + DeserializeOwned {
     fn with(self, fields: Self::Fields, now: Timestamp) -> Self;
 }
 
-impl Kept for ServiceSpec {
-    type Fields = ServiceSpecFields;
+/// What tells one kind of object from another.
+pub trait Described: Clone + Serialize + DeserializeOwned {
+    /// The directory of all of them, below the data directory.
+    const DIRECTORY: &'static str;
+    /// What an id begins with.
+    const ID_PREFIX: &'static str;
+    /// What it is called in messages.
+    const WORD: &'static str;
+    /// The command that is about it.
+    const COMMAND: &'static str;
+
+    /// The name that its owner gave it.
+    fn name(&self) -> &str;
+}
+
+impl Described for ServiceSpecFields {
     const DIRECTORY: &'static str = "service-specs";
     const ID_PREFIX: &'static str = "svc_";
     const WORD: &'static str = "service spec";
     const COMMAND: &'static str = "spec";
 
-    fn new(id: String, fields: Self::Fields, now: Timestamp) -> Self {
-        Self {
-            id,
-            fields,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn name(&self) -> &str {
-        &self.fields.name
-    }
-
-    fn fields(&self) -> &Self::Fields {
-        &self.fields
-    }
-
-    fn with(self, fields: Self::Fields, now: Timestamp) -> Self {
-        Self {
-            fields,
-            updated_at: now,
-            ..self
-        }
+        &self.name
     }
 }
 
-impl Kept for SetupScript {
-    type Fields = SetupScriptFields;
+impl Described for SetupScriptFields {
     const DIRECTORY: &'static str = "setup-scripts";
     const ID_PREFIX: &'static str = "ss_";
     const WORD: &'static str = "setup script";
     const COMMAND: &'static str = "setup-script";
 
-    fn new(id: String, fields: Self::Fields, now: Timestamp) -> Self {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<F: Described> Kept for Object<F> {
+    type Fields = F;
+    const DIRECTORY: &'static str = F::DIRECTORY;
+    const ID_PREFIX: &'static str = F::ID_PREFIX;
+    const WORD: &'static str = F::WORD;
+    const COMMAND: &'static str = F::COMMAND;
+
+    fn new(id: String, fields: F, now: Timestamp) -> Self {
         Self {
             id,
             fields,
@@ -108,14 +108,14 @@ impl Kept for SetupScript {
     }
 
     fn name(&self) -> &str {
-        &self.fields.name
+        self.fields.name()
     }
 
-    fn fields(&self) -> &Self::Fields {
+    fn fields(&self) -> &F {
         &self.fields
     }
 
-    fn with(self, fields: Self::Fields, now: Timestamp) -> Self {
+    fn with(self, fields: F, now: Timestamp) -> Self {
         Self {
             fields,
             updated_at: now,
@@ -362,6 +362,8 @@ fn is_id<K: Kept>(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use agentbox_ctl::spec::ServiceSpec;
+
     use super::*;
 
     fn fields(name: &str) -> ServiceSpecFields {

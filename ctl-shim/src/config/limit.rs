@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::paths;
-use crate::spec::LONGEST_NAME;
+use crate::spec::{LONGEST_NAME, is_word};
 
 /// Smallest memory limit that Docker takes, in bytes.
 pub const LEAST_MEMORY: i64 = 6 * 1024 * 1024;
@@ -225,8 +225,7 @@ pub fn reference(text: &str) -> Result<String, String> {
 /// # Errors
 /// Text for the person who wrote it.
 pub fn template_name(name: &str) -> Result<(), String> {
-    let inner = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-    if name.is_empty() || !name.chars().all(inner) {
+    if !is_word(name) {
         return Err(format!(
             "`{name}` is no template's name: use letters, digits, _ and -"
         ));
@@ -273,8 +272,7 @@ pub fn capability(text: &str) -> Result<String, String> {
 /// # Errors
 /// Text for the person who wrote it.
 pub fn attached(text: &str) -> Result<String, String> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(is_allowed) {
+    if !is_word(text) || text.len() > LONGEST_NAME {
         return Err(format!(
             "`{text}` is no name: it has up to {LONGEST_NAME} letters, digits, _ and -"
         ));

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ServiceSpec, SetupScript};
+use super::{Object, ServiceSpec, SetupScript};
 
 /// Content of `/var/lib/agentbox/private/attached.json`, in the order in which things were attached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,23 +84,26 @@ impl Marks {
     }
 }
 
+impl<F> Copy<Object<F>> {
+    /// What reports have of it.
+    fn mark(&self, kind: Kind, name: fn(&F) -> &String) -> Mark {
+        Mark {
+            kind,
+            id: self.content.id.clone(),
+            name: name(&self.content.fields).clone(),
+            updated_at: self.content.updated_at,
+            origin: self.origin.clone(),
+        }
+    }
+}
+
 impl Attachments {
     /// All of it without its content.
     pub fn marks(&self) -> Vec<Mark> {
-        let specs = self.service_specs.iter().map(|copy| Mark {
-            kind: Kind::ServiceSpec,
-            id: copy.content.id.clone(),
-            name: copy.content.fields.name.clone(),
-            updated_at: copy.content.updated_at,
-            origin: copy.origin.clone(),
-        });
-        let scripts = self.setup_scripts.iter().map(|copy| Mark {
-            kind: Kind::SetupScript,
-            id: copy.content.id.clone(),
-            name: copy.content.fields.name.clone(),
-            updated_at: copy.content.updated_at,
-            origin: copy.origin.clone(),
-        });
+        let specs = self.service_specs.iter();
+        let specs = specs.map(|copy| copy.mark(Kind::ServiceSpec, |fields| &fields.name));
+        let scripts = self.setup_scripts.iter();
+        let scripts = scripts.map(|copy| copy.mark(Kind::SetupScript, |fields| &fields.name));
         specs.chain(scripts).collect()
     }
 

@@ -21,7 +21,9 @@ pub use script::{RunOn, SetupScript, SetupScriptFields};
 pub use service::{RestartPolicy, ServiceSpec, ServiceSpecFields};
 pub use unit_file::unit_file;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
 
 /// What the unit of a service spec is called: this, and the spec's name.
 pub const SERVICE_PREFIX: &str = "rigbox-svc-";
@@ -29,6 +31,20 @@ pub const SERVICE_PREFIX: &str = "rigbox-svc-";
 pub const SCRIPT_PREFIX: &str = "setup-";
 /// Longest name: with the longer prefix it is as long as a unit's name may be.
 pub const LONGEST_NAME: usize = 52;
+
+/// Something of a person's as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object<F> {
+    /// A prefix that tells what it is, and twelve hexadecimal digits; never changes.
+    pub id: String,
+    /// What its owner said.
+    #[serde(flatten)]
+    pub fields: F,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
 
 /// One thing that is wrong with a spec or a script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,12 +65,17 @@ impl Invalid {
     }
 }
 
+/// Whether text has letters, digits, `_` and `-`, and nothing else.
+pub(crate) fn is_word(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
 /// Checks a name.
 fn check_name(name: &str, wrong: &mut Vec<Invalid>) {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if name.is_empty() {
         wrong.push(Invalid::new("name", "it is empty"));
-    } else if !name.bytes().all(is_allowed) {
+    } else if !is_word(name) {
         wrong.push(Invalid::new(
             "name",
             "only letters, digits, `_` and `-` can be in it",

@@ -4,25 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, SCRIPT_PREFIX, check_name};
-use crate::time::Timestamp;
+use super::{Invalid, Object, SCRIPT_PREFIX, check_name};
 
 /// Most bytes of a script.
 pub const LONGEST_CONTENT: usize = 1 << 20;
 
-/// A setup script as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetupScript {
-    /// `ss_` and twelve hexadecimal digits; never changes.
-    pub id: String,
-    /// What its owner said.
-    #[serde(flatten)]
-    pub fields: SetupScriptFields,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
+/// A setup script as it is kept; its id begins with `ss_`.
+pub type SetupScript = Object<SetupScriptFields>;
 
 /// What the owner of a setup script says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

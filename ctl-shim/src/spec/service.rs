@@ -6,27 +6,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::exec_start::{ExecStart, is_variable};
-use super::{Invalid, SERVICE_PREFIX, check_name};
-use crate::time::Timestamp;
+use super::{Invalid, Object, SERVICE_PREFIX, check_name};
 
 /// Most bytes of `exec_start`, and of a variable.
 const LONGEST_TEXT: usize = 64 << 10;
 /// Most bytes of everything in a spec: what a box keeps of it is read whole.
 const LONGEST_WHOLE: usize = 1 << 20;
 
-/// A service spec as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceSpec {
-    /// `svc_` and twelve hexadecimal digits; never changes.
-    pub id: String,
-    /// What its owner said.
-    #[serde(flatten)]
-    pub fields: ServiceSpecFields,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
+/// A service spec as it is kept; its id begins with `svc_`.
+pub type ServiceSpec = Object<ServiceSpecFields>;
 
 /// What the owner of a service spec says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
