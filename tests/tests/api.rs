@@ -258,8 +258,18 @@ fn it_is_off_until_it_is_enabled_and_a_token_counts_as_long_as_it_is_the_one() {
     assert_eq!(former.ask("GET", "/service-specs").0, 401);
     assert_eq!(former.ask("GET", "/nothing").0, 401);
     assert_eq!(former.curl("GET", "/openapi.json", &[]).1["openapi"], "3.1.0");
-    // No box runs, for longer than the relay would wait.
-    std::thread::sleep(Duration::from_secs(3));
+    // No box runs, and a relay that is as patient but serves no API comes and goes meanwhile.
+    let without = Project::empty().with_relay();
+    without
+        .run(&["config", "set", "--global", "relay.idle_timeout", "1s"])
+        .ok();
+    without.run(&["list"]).ok();
+    wait_until("a relay without an API", LIMIT, || {
+        without.state_directory().join("relay.log").exists()
+    });
+    wait_until("a relay without an API that ends by itself", LIMIT, || {
+        without.run(&["relay", "status"]).code == 1
+    });
     assert_eq!(former.curl("GET", "/openapi.json", &[]).0, 200);
     project.run(&["api", "disable"]).ok();
     // The relay is about to end by itself; until then there is nothing.

@@ -8,9 +8,7 @@ use super::super::yaml::Place;
 use super::unit::Draft;
 use super::{Field, Walker};
 use crate::graph::Graph;
-
-/// What a need on an attached service spec starts with.
-const SPEC_PREFIX: &str = "rigbox-svc-";
+use crate::spec::{SERVICE_PREFIX, is_word};
 
 /// Most units of a cycle that are printed.
 const LONGEST_CYCLE: usize = 30;
@@ -114,7 +112,7 @@ impl<'d, 's> Walker<'d, 's> {
         );
         let names = attached.iter().map(String::as_str);
         let hint = match suggest::nearest(spec, names, &mut self.suggestion_budget) {
-            Some(name) => format!("did you mean {SPEC_PREFIX}{name}?"),
+            Some(name) => format!("did you mean {SERVICE_PREFIX}{name}?"),
             None => format!("agentbox create --service-spec {spec}, or agentbox spec attach BOX {spec}"),
         };
         self.problem_with_hint(place, message, hint);
@@ -166,10 +164,5 @@ impl<'d, 's> Walker<'d, 's> {
 
 /// The service spec that a need names; whether it is attached is checked where that is known.
 fn spec_of(need: &str) -> Option<&str> {
-    need.strip_prefix(SPEC_PREFIX).filter(|spec| {
-        !spec.is_empty()
-            && spec
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-    })
+    need.strip_prefix(SERVICE_PREFIX).filter(|spec| is_word(spec))
 }

@@ -8,14 +8,15 @@ use super::super::text::Quoted;
 use super::super::yaml::Place;
 use super::service::{defaults, probe_of_exposed};
 use super::{Field, Pair, Walker};
+use crate::spec::{SCRIPT_PREFIX, SERVICE_PREFIX};
 
 /// Longest name of a unit.
 pub(in crate::config) const LONGEST_NAME: usize = 63;
 
 /// Beginnings of names that are not for this file, and what they are for.
 pub(in crate::config) const RESERVED: [(&str, &str); 2] = [
-    ("rigbox-svc-", "attached service specs"),
-    ("setup-", "setup scripts"),
+    (SERVICE_PREFIX, "attached service specs"),
+    (SCRIPT_PREFIX, "setup scripts"),
 ];
 
 /// Whether the unit is a service or a task, and its name.
