@@ -8,7 +8,7 @@ use agentbox_ctl::protocol::seed::{SEEDED, SEEDED_WITHOUT_HISTORY};
 use futures_util::{StreamExt, TryFutureExt};
 use tokio::time::timeout;
 
-use crate::boxes::{BoxInfo, BoxState, label, name};
+use crate::boxes::{BoxInfo, BoxState, label, name, private};
 use crate::context::Context;
 use crate::docker::{AttachedOutput, Channel, Docker, DockerError, RestartPolicy};
 use crate::interrupt::{Interrupt, Stopped};
@@ -255,7 +255,7 @@ pub async fn look(
     let container = &info.container_id;
     let (config, attached) = tokio::join!(
         docker.read_file(container, paths::CONFIG, project_config::LIMIT as usize),
-        docker.read_file(container, paths::ATTACHED, spec::LIMIT),
+        docker.read_file(container, paths::ATTACHED, private::LIMIT),
     );
     Ok((config?, spec::look(context, info, attached?.as_deref())))
 }

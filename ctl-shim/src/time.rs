@@ -25,6 +25,13 @@ impl Timestamp {
         self.0
     }
 
+    /// The current time, or the one after `earlier` where the clock has not got there: of two changes of one thing, the second
+    /// has another time than the first.
+    #[must_use]
+    pub fn now_after(earlier: Self) -> Self {
+        Self::now().max(Self(earlier.0.saturating_add(1)))
+    }
+
     /// This time moved back by `duration`, not before the epoch.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {

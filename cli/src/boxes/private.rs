@@ -25,8 +25,8 @@ use super::BoxInfo;
 use crate::docker::Docker;
 use crate::seed;
 
-/// Largest document in bytes.
-const LIMIT: usize = 16 << 20;
+/// Largest document in bytes: what is in a box is the box's to choose.
+pub const LIMIT: usize = 16 << 20;
 /// Directory of the lock files, below the data directory.
 const LOCKS: &str = "locks";
 /// How long another process may take with its change.
@@ -79,8 +79,7 @@ impl Document<'_> {
             let before = self.bytes().await?;
             let mut document: T = self.parse(before.as_deref())?;
             let result = change(&mut document)?;
-            let after =
-                serde_json::to_vec(&document).map_err(|error| self.cannot("write").because(&error))?;
+            let after = encode(&document).map_err(|failure| self.cannot("write").because(&failure))?;
             if before.as_ref() == Some(&after) {
                 return Ok(result);
             }
@@ -145,6 +144,22 @@ impl Document<'_> {
     }
 }
 
+/// A document as it is written.
+///
+/// # Errors
+/// One that is larger than what is read.
+pub fn encode(document: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    let bytes = serde_json::to_vec(document)
+        .map_err(|error| Failure::failed("it cannot be written as JSON").because(&error))?;
+    if bytes.len() > LIMIT {
+        return Err(Failure::failed(format!(
+            "it would have {} bytes, and {LIMIT} may be",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
 /// The right to change documents of a box. The file goes with it, as boxes do.
 #[derive(Debug)]
 struct Lock {
@@ -196,6 +211,16 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        assert_eq!(encode(&["a"]), Ok(b"[\"a\"]".to_vec()));
+        let failure = encode(&"x".repeat(LIMIT)).unwrap_err();
+        assert_eq!(
+            failure.message,
+            "it would have 16777218 bytes, and 16777216 may be"
+        );
+    }
 
     #[test]
     fn one_holds_a_lock_at_a_time_and_nothing_of_it_stays() {

@@ -324,9 +324,13 @@ impl Attempt<'_> {
         if self.attached.is_empty() {
             return Ok(None);
         }
-        serde_json::to_vec(self.attached)
+        boxes::private::encode(self.attached)
             .map(Some)
-            .map_err(|error| Failure::failed("cannot encode what is attached").because(&error))
+            .map_err(|failure| {
+                Failure::failed("service specs and setup scripts are too much for one box")
+                    .because(&failure)
+                    .hint("attach fewer, or smaller ones")
+            })
     }
 
     fn identity(&self) -> Result<Vec<u8>, Failure> {

@@ -13,9 +13,6 @@ use crate::context::Context;
 use crate::docker::Docker;
 use crate::project_config;
 
-/// Most bytes of the document: what is in a box is the box's to choose.
-pub const LIMIT: usize = 16 << 20;
-
 /// Changes what is attached to a box, while nobody else of this user does.
 ///
 /// # Errors

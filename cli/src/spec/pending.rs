@@ -1,12 +1,12 @@
 //! What of a box's specs and scripts is not in effect yet.
 
+use agentbox_ctl::failure::Failure;
 use agentbox_ctl::spec::{Kind, Mark, Marks, ServiceSpec, SetupScript};
 use agentbox_ctl::time::Timestamp;
 use serde::Serialize;
 
-use super::attach::Library;
+use super::attach::{Attached, Library};
 use super::refresh::word;
-use super::store::Kept;
 use crate::ui::one_line;
 
 /// A difference between what is in effect and what will be.
@@ -124,20 +124,20 @@ fn original(mark: &Mark, library: Option<&Library>) -> Original {
         return Original::Unknown;
     };
     let found = match mark.kind {
-        Kind::ServiceSpec => library
-            .service_specs
-            .get(&mark.id)
-            .map(|spec| spec.map(|spec: ServiceSpec| (spec.name().to_owned(), spec.updated_at))),
-        Kind::SetupScript => library
-            .setup_scripts
-            .get(&mark.id)
-            .map(|script| script.map(|script: SetupScript| (script.name().to_owned(), script.updated_at))),
+        Kind::ServiceSpec => now_of::<ServiceSpec>(library, &mark.id),
+        Kind::SetupScript => now_of::<SetupScript>(library, &mark.id),
     };
     match found {
         Ok(Some((name, updated_at))) => Original::Is(name, updated_at),
         Ok(None) => Original::Deleted,
         Err(_) => Original::Unknown,
     }
+}
+
+/// What is called how now, and since when it is as it is.
+fn now_of<K: Attached>(library: &Library, id: &str) -> Result<Option<(String, Timestamp)>, Failure> {
+    let found = K::store(library).get(id)?;
+    Ok(found.map(|kept| (kept.name().to_owned(), kept.updated_at())))
 }
 
 #[cfg(test)]
@@ -165,7 +165,6 @@ mod tests {
             now,
             next: attachments.marks(),
         };
-        std::thread::sleep(std::time::Duration::from_millis(2));
         library
             .service_specs
             .update("changed", |_| Ok(fields("changed")))

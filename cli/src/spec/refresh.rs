@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::Attached;
 use super::attach::Library;
+use super::store::Kept;
 use crate::ui::one_line;
 
 /// What became of a copy.
@@ -61,8 +62,8 @@ impl Refreshed {
 /// What a kind is called.
 pub(super) fn word(kind: Kind) -> &'static str {
     match kind {
-        Kind::ServiceSpec => "service spec",
-        Kind::SetupScript => "setup script",
+        Kind::ServiceSpec => ServiceSpec::WORD,
+        Kind::SetupScript => SetupScript::WORD,
     }
 }
 

@@ -45,6 +45,8 @@ pub trait Kept: Serialize + DeserializeOwned {
     fn name(&self) -> &str;
     /// What its owner says.
     fn fields(&self) -> &Self::Fields;
+    /// When it was last changed; another time after each change.
+    fn updated_at(&self) -> Timestamp;
     /// The same object with other content.
     #[must_use]
     fn with(self, fields: Self::Fields, now: Timestamp) -> Self;
@@ -113,6 +115,10 @@ impl<F: Described> Kept for Object<F> {
 
     fn fields(&self) -> &F {
         &self.fields
+    }
+
+    fn updated_at(&self) -> Timestamp {
+        self.updated_at
     }
 
     fn with(self, fields: F, now: Timestamp) -> Self {
@@ -245,7 +251,9 @@ impl<K: Kept> Store<K> {
         let _lock = self.lock()?;
         let old = self.find(word)?;
         let fields = change(old.fields())?;
-        let new = old.with(fields, Timestamp::now());
+        // Copies in boxes are told from their originals by it.
+        let now = Timestamp::now_after(old.updated_at());
+        let new = old.with(fields, now);
         self.check_free(&new)?;
         self.write(&new)?;
         Ok(new)
@@ -397,6 +405,18 @@ mod tests {
             .map(|kept| kept.fields.name)
             .collect();
         assert_eq!(left, ["queue"]);
+    }
+
+    #[test]
+    fn each_change_has_a_time_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Store<ServiceSpec> = Store::new(directory.path());
+        let mut last = store.create(fields("api")).unwrap().updated_at;
+        for _ in 0..20 {
+            let next = store.update("api", |old| Ok(old.clone())).unwrap().updated_at;
+            assert!(next > last);
+            last = next;
+        }
     }
 
     #[test]
