@@ -10,6 +10,7 @@
 //! process's id: a guard removes it at the end, and a sweep at the start of every test process removes what a
 //! killed one left.
 
+pub mod api;
 pub mod binaries;
 pub mod checkpoints;
 pub mod comeback;

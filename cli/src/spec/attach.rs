@@ -6,7 +6,8 @@ use agentbox_ctl::spec::attached::Copy;
 use agentbox_ctl::spec::{Attachments, Kind, Origin, ServiceSpec, SetupScript};
 
 use super::Drafted;
-use super::store::{Refused, Store};
+use super::kept::Refused;
+use super::store::Store;
 use crate::boxes::identity::host_id;
 use crate::context::Context;
 use crate::ui::one_line;

@@ -9,6 +9,7 @@
 mod attach;
 mod draft;
 mod in_box;
+mod kept;
 mod pending;
 mod refresh;
 mod store;
@@ -16,6 +17,7 @@ mod store;
 pub use attach::{Attached, Library, detach};
 pub use draft::{DraftError, Drafted, checked, from_file, from_json};
 pub use in_box::{Look, change, look};
+pub use kept::{Kept, Refused};
 pub use pending::{Pending, pending, pending_line};
 pub use refresh::{Change, Refreshed};
-pub use store::{Kept, Refused, Store};
+pub use store::Store;

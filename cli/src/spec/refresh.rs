@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Attached;
 use super::attach::Library;
-use super::store::Kept;
+use super::kept::Kept;
 use crate::ui::one_line;
 
 /// What became of a copy.

@@ -1,14 +1,13 @@
 //! `journalctl`: the logs of the units, as the journal would print them.
 
-use std::collections::HashMap;
 use std::os::fd::AsFd;
-use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::oneshot;
 
 use super::super::output::Output;
 use super::complaint;
+use super::runs::Runs;
 use super::time::{self, Zone};
 use super::unit::{bare, full, is_pattern, means};
 use super::words::Takes::{Count, Nothing, Value};
@@ -327,63 +326,6 @@ fn reader_gone() -> oneshot::Receiver<()> {
     gone
 }
 
-/// Which process a unit had when, from the events.
-#[derive(Debug, Default)]
-struct Runs {
-    /// By unit, oldest first: since when, and the process.
-    known: HashMap<String, Vec<(Timestamp, Option<u32>)>>,
-    /// Number of the newest event that is known of.
-    seen: Option<u64>,
-    /// Up to when everything is known.
-    until: Option<Timestamp>,
-}
-
-impl Runs {
-    /// Makes sure that the process of a unit at a time is known.
-    async fn learn(&mut self, client: &Client, unit: &str, time: Timestamp) -> Result<(), Failure> {
-        if self.until.is_some_and(|until| time < until) {
-            return Ok(());
-        }
-        // As long as the process is there the unit has no other.
-        let runs = self.known.get(unit).and_then(|runs| runs.last());
-        let pid = runs.and_then(|(_, pid)| *pid);
-        if pid.is_some_and(|pid| Path::new(&format!("/proc/{pid}")).exists()) {
-            return Ok(());
-        }
-        self.until = Some(Timestamp::now());
-        let request = Request::Events {
-            after: self.seen,
-            since: None,
-            follow: false,
-        };
-        let mut call = client.call(&request).await?;
-        loop {
-            match call.next().await? {
-                Part::Item(Item::Event(event)) => {
-                    self.seen = event.seq.or(self.seen);
-                    if let (Some(unit), Some(pid)) = (event.unit, event.pid) {
-                        self.note(unit, event.time, pid);
-                    }
-                }
-                Part::Done(_) => return Ok(()),
-                _ => return Err(super::super::look::unexpected()),
-            }
-        }
-    }
-
-    fn note(&mut self, unit: String, time: Timestamp, pid: u32) {
-        let runs = self.known.entry(unit).or_default();
-        if runs.last().is_none_or(|(_, known)| *known != Some(pid)) {
-            runs.push((time, Some(pid)));
-        }
-    }
-
-    fn pid(&self, unit: &str, time: Timestamp) -> Option<u32> {
-        let runs = self.known.get(unit)?;
-        runs.iter().rev().find(|(since, _)| *since <= time)?.1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,17 +357,5 @@ mod tests {
         assert_eq!(last(b"a\n", 9), b"a\n");
         assert_eq!(last(b"a\n", 0), b"");
         assert_eq!(last(b"", 3), b"");
-    }
-
-    #[test]
-    fn a_line_is_of_the_run_that_was_there() {
-        let at = Timestamp::from_millis;
-        let mut runs = Runs::default();
-        for (time, pid) in [(10, 7), (12, 7), (20, 9)] {
-            runs.note("web".to_owned(), at(time), pid);
-        }
-        let pids = [9, 10, 19, 20, 99].map(|time| runs.pid("web", at(time)));
-        assert_eq!(pids, [None, Some(7), Some(7), Some(9), Some(9)]);
-        assert_eq!(runs.pid("api", at(50)), None);
     }
 }

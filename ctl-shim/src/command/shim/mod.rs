@@ -11,6 +11,7 @@
 
 mod journalctl;
 mod page;
+mod runs;
 mod systemctl;
 mod time;
 mod unit;
