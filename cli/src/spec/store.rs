@@ -4,7 +4,7 @@
 //! reader, who takes no lock, and whoever comes after a crash, find the old text or the new one.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use crate::ui::one_line;
 use agentbox_ctl::config::nearest;
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::time::Timestamp;
+use rustix::fs::{Mode, OFlags};
 
 /// What a file of an object ends with.
 const ENDING: &str = "json";
@@ -42,18 +43,25 @@ impl<K: Kept> Store<K> {
     /// # Errors
     /// A file that cannot be read or understood, by name.
     pub fn list(&self) -> Result<Vec<K>, Failure> {
-        let entries = match fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
+        let cannot = |error: &io::Error| self.cannot("read", &self.directory, error);
+        let directory = match File::open(&self.directory) {
+            Ok(directory) => directory,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.cannot("read", &self.directory, &error)),
+            Err(error) => return Err(cannot(&error)),
         };
         let mut all = Vec::new();
-        for entry in entries {
-            let path = entry
-                .map_err(|error| self.cannot("read", &self.directory, &error))?
-                .path();
-            if path.extension().is_some_and(|ending| ending == ENDING) {
-                all.extend(self.read(&path)?);
+        let mut content = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(|error| cannot(&error))? {
+            let name = PathBuf::from(entry.map_err(|error| cannot(&error))?.file_name());
+            if name.extension().is_none_or(|ending| ending != ENDING) {
+                continue;
+            }
+            let path = self.directory.join(&name);
+            match read_in(&directory, &name, &mut content) {
+                Ok(()) => all.push(self.parse(&path, &content)?),
+                // It has been removed meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.cannot("read", &path, &error)),
             }
         }
         all.sort_by(|one: &K, other: &K| one.name().cmp(other.name()));
@@ -171,7 +179,11 @@ impl<K: Kept> Store<K> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.cannot("read", path, &error)),
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        self.parse(path, &bytes).map(Some)
+    }
+
+    fn parse(&self, path: &Path, content: &[u8]) -> Result<K, Failure> {
+        serde_json::from_slice(content).map_err(|error| {
             Failure::failed(format!("{} is no {}", path.display(), K::WORD))
                 .because(&error)
                 .hint("mend the file, or move it away")
@@ -225,6 +237,24 @@ impl<K: Kept> Store<K> {
         Failure::failed(format!("cannot {what} {}", path.display()))
             .because(error)
             .hint(format!("ls -ld {}", self.directory.display()))
+    }
+}
+
+/// Reads a small file of a directory, in as few calls as that takes: of a thousand files, the calls are the time. Files are
+/// replaced and never grow, so one that does not fill the room is at its end.
+fn read_in(directory: &File, name: &Path, content: &mut Vec<u8>) -> io::Result<()> {
+    const ROOM: usize = 16 << 10;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty())?);
+    content.clear();
+    loop {
+        let end = content.len();
+        content.resize(end + ROOM, 0);
+        let read = file.read(&mut content[end..])?;
+        content.truncate(end + read);
+        if read < ROOM {
+            return Ok(());
+        }
     }
 }
 
@@ -283,6 +313,24 @@ mod tests {
             assert!(next > last);
             last = next;
         }
+    }
+
+    #[test]
+    fn a_file_of_any_length_is_read_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Store<ServiceSpec> = Store::new(directory.path());
+        for (index, length) in [1, 16 << 10, 40_000].into_iter().enumerate() {
+            let mut long = fields(&format!("spec-{index}"));
+            long.exec_start = format!("/bin/echo {}", "x".repeat(length));
+            store.create(long).unwrap();
+        }
+        let lengths: Vec<_> = store
+            .list()
+            .unwrap()
+            .iter()
+            .map(|spec| spec.fields.exec_start.len())
+            .collect();
+        assert_eq!(lengths, [11, 10 + (16 << 10), 40_010]);
     }
 
     #[test]
