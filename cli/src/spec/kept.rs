@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// An object that is kept.
-pub trait Kept: Serialize + DeserializeOwned {
+pub trait Kept: Send + Serialize + DeserializeOwned {
     /// What its owner says of it.
     type Fields: Clone;
     /// The directory of all of them, below the data directory.
@@ -35,7 +35,7 @@ pub trait Kept: Serialize + DeserializeOwned {
 }
 
 /// What tells one kind of object from another.
-pub trait Described: Clone + Serialize + DeserializeOwned {
+pub trait Described: Clone + Send + Serialize + DeserializeOwned {
     /// The directory of all of them, below the data directory.
     const DIRECTORY: &'static str;
     /// What an id begins with.

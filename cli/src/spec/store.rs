@@ -19,6 +19,8 @@ use rustix::fs::{Mode, OFlags};
 
 /// What a file of an object ends with.
 const ENDING: &str = "json";
+/// How many files one thread reads.
+const SHARE: usize = 500;
 /// What a file begins with that is being written.
 const HALF: &str = ".half-";
 
@@ -49,21 +51,30 @@ impl<K: Kept> Store<K> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(cannot(&error)),
         };
-        let mut all = Vec::new();
-        let mut content = Vec::new();
+        let mut names = Vec::new();
         for entry in fs::read_dir(&self.directory).map_err(|error| cannot(&error))? {
             let name = PathBuf::from(entry.map_err(|error| cannot(&error))?.file_name());
-            if name.extension().is_none_or(|ending| ending != ENDING) {
-                continue;
-            }
-            let path = self.directory.join(&name);
-            match read_in(&directory, &name, &mut content) {
-                Ok(()) => all.push(self.parse(&path, &content)?),
-                // It has been removed meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(self.cannot("read", &path, &error)),
+            if name.extension().is_some_and(|ending| ending == ENDING) {
+                names.push(name);
             }
         }
+        // Most of the time is the kernel's, which has several processors for it.
+        let mut all = Vec::with_capacity(names.len());
+        std::thread::scope(|scope| {
+            let mut shares = names.chunks(SHARE);
+            let own = shares.next();
+            let others: Vec<_> = shares
+                .map(|share| scope.spawn(|| self.read_all(&directory, share)))
+                .collect();
+            if let Some(own) = own {
+                all.extend(self.read_all(&directory, own)?);
+            }
+            for other in others {
+                let read = other.join();
+                all.extend(read.map_err(|_| Failure::failed(format!("cannot read {}s", K::WORD)))??);
+            }
+            Ok::<_, Failure>(())
+        })?;
         all.sort_by(|one: &K, other: &K| one.name().cmp(other.name()));
         Ok(all)
     }
@@ -170,6 +181,21 @@ impl<K: Kept> Store<K> {
 
     fn path(&self, id: &str) -> PathBuf {
         self.directory.join(format!("{id}.{ENDING}"))
+    }
+
+    /// Reads some files; what has been removed meanwhile is left out.
+    fn read_all(&self, directory: &File, names: &[PathBuf]) -> Result<Vec<K>, Failure> {
+        let mut all = Vec::with_capacity(names.len());
+        let mut content = Vec::new();
+        for name in names {
+            let path = self.directory.join(name);
+            match read_in(directory, name, &mut content) {
+                Ok(()) => all.push(self.parse(&path, &content)?),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.cannot("read", &path, &error)),
+            }
+        }
+        Ok(all)
     }
 
     /// One file; `None` where it is gone.
@@ -331,6 +357,27 @@ mod tests {
             .map(|spec| spec.fields.exec_start.len())
             .collect();
         assert_eq!(lengths, [11, 10 + (16 << 10), 40_010]);
+    }
+
+    #[test]
+    fn more_than_one_thread_reads_are_all_there_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Store<ServiceSpec> = Store::new(directory.path());
+        store.create(fields("first")).unwrap();
+        let many = 2 * SHARE + 7;
+        for number in 0..many {
+            let spec = ServiceSpec::new(
+                format!("svc_{number:012x}"),
+                fields(&format!("spec-{:05}", many - number)),
+                Timestamp::now(),
+            );
+            fs::write(store.path(&spec.id), serde_json::to_vec(&spec).unwrap()).unwrap();
+        }
+        let all = store.list().unwrap();
+        assert_eq!(all.len(), many + 1);
+        assert!(all.is_sorted_by(|one, other| one.fields.name < other.fields.name));
+        fs::write(store.path("svc_000000000001"), "{").unwrap();
+        assert!(store.list().unwrap_err().message.contains("svc_000000000001"));
     }
 
     #[test]
