@@ -25,6 +25,9 @@ pub struct Process {
 /// How often the directory is read for processes that came while it was being gone through.
 const PASSES: usize = 20;
 
+/// More than a file about one process takes, in bytes.
+const PIECE: usize = 4096;
+
 /// All processes that are not zombies; each is shown to `on_sight` the moment it is found.
 ///
 /// A process may start its successor and end between the reading of the directory and the look at it. So the
@@ -32,7 +35,7 @@ const PASSES: usize = 20;
 pub(super) fn scan(on_sight: &mut dyn FnMut(&Process)) -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
     let mut seen = HashSet::new();
-    let mut buffer = Vec::with_capacity(4096);
+    let mut buffer = Vec::with_capacity(PIECE);
     for _ in 0..PASSES {
         let before = seen.len();
         for entry in fs::read_dir("/proc")? {
@@ -64,9 +67,22 @@ pub(super) fn look_at(pid: u32, buffer: &mut Vec<u8>) -> Option<Process> {
     parse_stat(buffer)
 }
 
+/// Reads a file of `/proc`. Its size is not asked for, since it is never told, and what leaves room in the buffer was
+/// all of it: the kernel gives such a file in one piece.
 fn read_into(path: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
-    buffer.clear();
-    fs::File::open(path)?.read_to_end(buffer).map(drop)
+    let mut file = fs::File::open(path)?;
+    buffer.resize(PIECE, 0);
+    let length = loop {
+        match file.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
+    buffer.truncate(length);
+    if length == PIECE {
+        file.read_to_end(buffer)?;
+    }
+    Ok(())
 }
 
 /// `pid (name) state ppid pgrp session … starttime …`; the name may hold anything, parentheses included.

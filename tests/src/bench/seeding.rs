@@ -14,8 +14,10 @@ use crate::measure::{Row, alternate, milliseconds, timed};
 const FILES: usize = 20_000;
 /// Bytes of each: 180 MB in all.
 const BYTES: usize = 9_000;
-/// The line of `create --verbose` that says how long the copy took.
-const TOOK: &str = "copying the project: ";
+/// The line of `create --verbose` that says how long the start and the copy took together.
+const BOTH: &str = "starting, copying the project: ";
+/// The line about the start.
+const START: &str = "starting: ";
 
 /// With git and without.
 pub(crate) fn seeding() -> Vec<Row> {
@@ -115,11 +117,12 @@ fn copy(project: &Project, name: &str) -> (f64, u64) {
     let output = child.wait_with_output().expect("a child can be waited for");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    let took = said
-        .lines()
-        .find_map(|line| line.strip_prefix(TOOK)?.strip_suffix(" ms")?.parse().ok())
-        .unwrap_or_else(|| panic!("no time in {said}"));
-    (took, peak)
+    let took = |step: &str| -> f64 {
+        said.lines()
+            .find_map(|line| line.strip_prefix(step)?.strip_suffix(" ms")?.parse().ok())
+            .unwrap_or_else(|| panic!("no `{step}` in {said}"))
+    };
+    (took(BOTH) - took(START), peak)
 }
 
 /// Largest resident memory of a process so far, in KiB; 0 once it has ended.
