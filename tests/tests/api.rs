@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentbox_tests::api::Api;
 use agentbox_tests::{Project, images, process, wait_until};
@@ -363,5 +363,12 @@ fn without_an_engine_it_says_so() {
     assert_eq!(api.ask("GET", "/service-specs"), (200, json!([])));
     let (status, answer) = api.ask("GET", "/workspaces");
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("unavailable")));
-    assert_eq!(api.send("POST", "/workspaces", &json!({})).0, 503);
+    // Meanwhile it tries again and again, and says once that it could not.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(1) {
+        assert_eq!(api.send("POST", "/workspaces", &json!({})).0, 503);
+    }
+    let log = fs::read_to_string(project.state_directory().join("relay.log")).expect("a log");
+    assert_eq!(log.matches("cannot reach").count(), 1, "{log}");
+    assert!(!log.contains("answers again"), "{log}");
 }

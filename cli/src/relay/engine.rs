@@ -205,9 +205,11 @@ impl Engine {
         loop {
             let before = self.known();
             let happened = self.look(&mut events).await?;
-            *pause = FIRST_PAUSE;
-            if std::mem::take(told) {
-                self.log.say(&format!("{}: answers again", self.url));
+            if !happened.last().is_some_and(is_end) {
+                *pause = FIRST_PAUSE;
+                if std::mem::take(told) {
+                    self.log.say(&format!("{}: answers again", self.url));
+                }
             }
             let event = if happened.is_empty() {
                 let lags = !lock(&self.told).is_empty();
@@ -317,6 +319,7 @@ impl Engine {
     }
 
     /// Lists the boxes and sees to their links. Gives the events that came meanwhile: what was listed may be older.
+    /// Where their stream ended there is no list: it, or why it ended, is the last of what is given.
     async fn look(&self, events: &mut ContainerEvents) -> Result<Vec<Happened>, Failure> {
         let mut happened = Vec::new();
         let listing = timeout(PATIENCE, boxes::observe(&self.docker));
@@ -326,9 +329,9 @@ impl Engine {
                 biased;
                 event = events.next() => {
                     self.unsettle();
-                    let is_end = !matches!(event, Some(Ok(_)));
+                    let ends = is_end(&event);
                     happened.push(event);
-                    if is_end {
+                    if ends {
                         return Ok(happened);
                     }
                 }
@@ -379,6 +382,11 @@ impl Engine {
         });
         Ok(happened)
     }
+}
+
+/// Whether no event comes after this.
+fn is_end(happened: &Happened) -> bool {
+    !matches!(happened, Some(Ok(_)))
 }
 
 /// Whether the same boxes are in the same states.
