@@ -1,12 +1,16 @@
 //! The HTTP API: what a program does with it, and what nobody may.
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use agentbox_tests::api::Api;
-use agentbox_tests::{Project, images, process, wait_until};
+use agentbox_tests::{Project, images, process, wait_for, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -352,8 +356,63 @@ fn pages_and_strangers_get_nothing() {
         &["-H", &bearer, "-H", kind, "--data-binary", "@large"],
     );
     assert_eq!(large.0, 413);
+    let packed = [
+        "-H",
+        &bearer,
+        "-H",
+        kind,
+        "-H",
+        "Content-Encoding: gzip",
+        "-d",
+        "{}",
+    ];
+    assert_eq!(api.curl("POST", "/service-specs", &packed).0, 415);
+    slow_bodies_hold_up_nobody(&api);
     let log = fs::read_to_string(project.state_directory().join("relay.log")).expect("a log");
     assert!(!log.contains(&api.token));
+}
+
+/// More of them than are worked on at once.
+fn slow_bodies_hold_up_nobody(api: &Api<'_>) {
+    let host = api.url.trim_start_matches("http://").trim_end_matches("/api");
+    let slow: Vec<TcpStream> = (0..12)
+        .map(|_| {
+            let mut stream = TcpStream::connect(host).expect("it listens");
+            let head = format!(
+                "POST /api/service-specs HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n\
+                 Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+                api.token
+            );
+            stream.write_all(head.as_bytes()).expect("it reads");
+            stream
+        })
+        .collect();
+    let begun = Instant::now();
+    assert_eq!(api.ask("GET", "/service-specs").0, 200);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    drop(slow);
+}
+
+#[test]
+fn a_relay_that_was_killed_is_back_with_the_next_look_at_boxes() {
+    let project = Project::empty().with_relay();
+    let api = Api::enable(&project);
+    let health = project.run(&["relay", "status", "--json"]).ok().json();
+    let pid = health["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+    kill(Pid::from_raw(pid.expect("a process")), Signal::SIGKILL).expect("it runs");
+    wait_until("a relay that is gone", LIMIT, || {
+        project.run(&["relay", "status"]).code == 1
+    });
+    let status = project.run(&["api", "status"]).ok().stdout;
+    assert!(status.contains("agentbox api enable"), "{status}");
+    project.run(&["list"]).ok();
+    // Another's may have taken its port meanwhile.
+    let url = wait_for("the API", LIMIT, || {
+        let state = project.run(&["api", "status", "--json"]).ok().json();
+        state["url"].as_str().map(str::to_owned).ok_or_else(|| state.to_string())
+    });
+    let again = Api { url, ..api };
+    assert_eq!(again.ask("GET", "/service-specs"), (200, json!([])));
 }
 
 #[test]

@@ -104,6 +104,9 @@ fn a_workspace_is_a_box_without_a_project() {
         json!([taken])
     );
     let copy = format!("{}-copy", project.name());
+    let id = taken["id"].as_str().expect("text");
+    // The whole of it: a program means what it says.
+    api.expect(422, "POST", "/workspaces", &json!({"snapshot_id": id[..12]}));
     let warm = json!({"name": copy, "snapshot_id": taken["id"]});
     api.expect(201, "POST", "/workspaces", &warm);
     assert_eq!(
@@ -130,6 +133,8 @@ fn a_workspace_is_a_box_without_a_project() {
         &Value::Null,
     );
 
+    broken_settings_are_no_mistake_of_a_client(&api, &path);
+
     // Work that is only in the box is saved before it goes.
     api.expect(204, "DELETE", &path, &Value::Null);
     api.expect(404, "GET", &path, &Value::Null);
@@ -151,6 +156,51 @@ fn a_workspace_is_a_box_without_a_project() {
         api.expect(422, "POST", "/workspaces", &wrong);
     }
     assert_eq!(project.containers(), [""; 0]);
+}
+
+/// What needs none works, and says so.
+fn broken_settings_are_no_mistake_of_a_client(api: &Api<'_>, path: &str) {
+    let settings = api
+        .project
+        .state_directory()
+        .join("../../../.config/agentbox/config.yaml");
+    fs::create_dir_all(settings.parent().expect("a directory")).expect("it can be made");
+    let before = fs::read(&settings).ok();
+    fs::write(&settings, "api:\n  templates: [1,\n").expect("it can be written");
+    assert!(api.expect(200, "GET", "/workspaces", &Value::Null)[0]["image"].is_string());
+    for verb in ["stop", "start"] {
+        api.expect(200, "POST", &format!("{path}/{verb}"), &Value::Null);
+    }
+    let failed = api.expect(500, "POST", "/workspaces", &json!({}));
+    let message = failed["error"]["message"].as_str().expect("text");
+    assert!(message.contains("config.yaml:3"), "{message}");
+    match before {
+        Some(before) => fs::write(&settings, before).expect("it can be written"),
+        None => fs::remove_file(&settings).expect("it can be removed"),
+    }
+}
+
+#[test]
+fn only_a_box_with_an_exposed_service_has_a_url() {
+    let project =
+        Project::new("services:\n  web: {command: sleep 1000, expose: {port: 3000}}\n").with_relay();
+    let api = Api::enable(&project);
+    let url = |name: &str| {
+        let path = format!("/workspaces/{name}");
+        api.expect(200, "GET", &path, &Value::Null)["url"].clone()
+    };
+    let test_box = project.create(&[]);
+    let exposed = url(test_box.name());
+    let expected = format!("http://{}.localhost:", test_box.name());
+    assert!(
+        exposed.as_str().is_some_and(|url| url.starts_with(&expected)),
+        "{exposed}"
+    );
+    test_box.run("stop", &[]).ok();
+    assert_eq!(url(test_box.name()), Value::Null);
+    let name = format!("{}-plain", project.name());
+    api.expect(201, "POST", "/workspaces", &json!({"name": name}));
+    assert_eq!(url(&name), Value::Null);
 }
 
 #[test]

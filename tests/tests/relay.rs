@@ -207,7 +207,10 @@ fn followers_get_every_event_once_whatever_is_killed() {
     test_box.wait_unit("web", "a new web", |unit| {
         unit["state"] == "running" && unit["pid"].as_u64() != Some(old)
     });
-    all_once(&follower, &test_box, LIMIT);
+    let seen = all_once(&follower, &test_box, LIMIT);
+    let of_web = |event: &&Value| event["unit"] == "web" && event["pid"].is_u64();
+    let last = seen.iter().rfind(of_web).expect("an event of the new process");
+    assert_eq!(last["pid"], test_box.pid("web"), "{last}");
     // The box.
     relay_with_channels(&project, 1);
     test_box.run("pause", &[]).ok();

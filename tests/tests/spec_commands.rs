@@ -433,6 +433,17 @@ fn status_says_what_the_next_start_will_change() {
     test_box.run("restart", &[]).ok();
     assert_eq!(pending(&test_box), Value::Null);
     assert!(!test_box.run("status", &[]).ok().stdout.contains("pending at"));
+    // In any state of the box.
+    for (verb, back, attached) in [("pause", "unpause", "attach"), ("stop", "start", "detach")] {
+        test_box.run(verb, &[]).ok();
+        spec(&project, &[attached, "worker"]).ok();
+        let expected = format!("\npending at the next start: service spec worker ({attached}ed)\n");
+        let status = test_box.run("status", &[]).ok().stdout;
+        assert!(status.contains(&expected), "{verb}: {status}");
+        test_box.run(back, &[]).ok();
+        test_box.run("restart", &[]).ok();
+    }
+    assert_eq!(pending(&test_box), Value::Null);
 }
 
 #[test]

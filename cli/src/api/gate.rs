@@ -6,8 +6,8 @@ use agentbox_ctl::failure::Failure;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+    RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -133,6 +133,15 @@ impl Gate {
                 return Some(respond(&Error::new(404, why).reply()));
             }
         };
+        // Before it takes a slot: one that comes slowly is nobody else's affair.
+        let body = match route.body {
+            // What is sent along is of no matter.
+            None => Bytes::new(),
+            Some(_) => match read(request).await {
+                Ok(body) => body,
+                Err(error) => return Some(respond(&error.reply())),
+            },
+        };
         let Ok(Ok(_slot)) = timeout(QUEUE_PATIENCE, self.slots.acquire()).await else {
             let mut response = respond(&Error::new(503, "too many requests are under way").reply());
             response
@@ -140,25 +149,14 @@ impl Gate {
                 .insert(RETRY_AFTER, HeaderValue::from_static("10"));
             return Some(response);
         };
-        let body = match route.body {
-            // What is sent along is of no matter.
-            None => Ok(Bytes::new()),
-            Some(_) => read(request).await,
+        let job = Job {
+            operation: route.operation,
+            names,
+            body,
+            port,
+            engine: token.engine,
         };
-        let reply = match body {
-            Ok(body) => {
-                let job = Job {
-                    operation: route.operation,
-                    names,
-                    body,
-                    port,
-                    engine: token.engine,
-                };
-                self.worker.work(job).await
-            }
-            Err(error) => error.reply(),
-        };
-        Some(respond(&reply))
+        Some(respond(&self.worker.work(job).await))
     }
 
     /// Whether a request has the token, once, and where it belongs.
@@ -189,6 +187,9 @@ where
 {
     if !is_json(request.headers()) {
         return Err(Error::new(415, "a body has to be Content-Type: application/json"));
+    }
+    if request.headers().contains_key(CONTENT_ENCODING) {
+        return Err(Error::new(415, "a body has to be without Content-Encoding"));
     }
     let too_large = || Error::new(413, format!("a body may have {LARGEST_BODY} bytes"));
     // Told before it is read, where it says so.

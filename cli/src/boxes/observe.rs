@@ -6,6 +6,7 @@ use agentbox_ctl::failure::Failure;
 use agentbox_ctl::time::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::identity::host_id;
 use super::{label, name};
 use crate::docker::{ContainerPhase, ContainerSummary, Docker};
 
@@ -93,6 +94,13 @@ pub struct HalfMade {
     pub maker: String,
     /// When it was made, in seconds since the Unix epoch.
     pub created: i64,
+}
+
+impl BoxInfo {
+    /// Whether the user with this home directory, as boxes are labelled with it, made it on this machine.
+    pub fn is_of(&self, home: &str) -> bool {
+        self.host == host_id() && self.home == home
+    }
 }
 
 /// Everything of ours on an engine.

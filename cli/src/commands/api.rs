@@ -80,7 +80,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
             let Some(old) = access.read() else {
                 return Err(Failure::failed("the HTTP API is off").hint("agentbox api enable"));
             };
-            tell(context, place, access.renew(old.engine)?)?;
+            let token = access.renew(old.engine)?;
+            on_runtime(relay::ensure(place))?;
+            tell(context, place, token)?;
         }
         Command::Disable => {
             let was_on = access.remove()?;
@@ -98,7 +100,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
                 let state = match (is_on, url(place)) {
                     (false, _) => "off".to_owned(),
                     (true, Some(url)) => format!("on, {url}"),
-                    (true, None) => "on, but no relay serves it".to_owned(),
+                    (true, None) => "on, but no relay serves it: agentbox api enable".to_owned(),
                 };
                 context.ui.line(&state)?;
             }

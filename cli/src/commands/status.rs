@@ -12,7 +12,7 @@ use crate::Exit;
 use crate::boxes::{BoxInfo, BoxState};
 use crate::context::Context;
 use crate::inspection::Inspection;
-use crate::spec::{Library, Pending, pending, pending_line};
+use crate::spec::{Library, Pending, attached, pending, pending_line};
 use crate::target::{Channel, Target};
 use crate::terminal;
 use crate::ui::one_line;
@@ -61,7 +61,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         };
         let units = loop {
             if target.info.state != BoxState::Running {
-                let units = target.recorded().await?;
+                let mut units = target.recorded().await?;
+                // It may have been changed since they were recorded.
+                if let Ok(attached) = attached(&target.docker, &target.info).await {
+                    units.attached.next = attached.marks();
+                }
                 show(context, &target.info, &units, inspection.as_ref())?;
                 return Ok(Exit::SUCCESS);
             }

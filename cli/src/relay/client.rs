@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::owner::holder;
 use super::place::Place;
 use super::wire::{self, Answer, Ask, Engine, Health, Line, Question, Reply, VERSION};
+use crate::api::Access;
 use crate::boxes::BoxInfo;
 use crate::context::Context;
 use crate::docker::Docker;
@@ -207,6 +208,13 @@ impl Relay {
         }
     }
 
+    /// For a command that has not found it: while the HTTP API is on, the relay stays, whatever has ended it.
+    pub async fn stay(&self) {
+        if Access::new(self.place.state()).read().is_some() {
+            let _ = self.wake().await;
+        }
+    }
+
     /// An engine elsewhere takes longer.
     fn patience(&self) -> Duration {
         if self.engine.url.starts_with("unix:") {
@@ -350,7 +358,8 @@ fn spawn(place: &Place, engine: Option<&Engine>) -> Result<(), Failure> {
 pub async fn stop(place: &Place) -> Result<bool, Failure> {
     let asked = ask(place, Ask::Stop, LONG_PATIENCE).await;
     let Some(pid) = holder(place) else {
-        return Ok(false);
+        // One that is so quick has done what it was asked to.
+        return Ok(asked.is_ok());
     };
     let mut signals = match asked {
         Ok(_) | Err(Absence::OtherVersion(_) | Absence::Cannot(_)) => {

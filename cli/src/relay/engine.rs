@@ -22,7 +22,6 @@ use super::link::Link;
 use super::log::Log;
 use super::store::Store;
 use super::wire::EngineHealth;
-use crate::boxes::identity::host_id;
 use crate::boxes::{self, BoxInfo, BoxState, label};
 use crate::docker::{ContainerEvent, ContainerEvents, ContainerPhase, Docker, DockerError, Transport};
 use crate::ui::one_line;
@@ -175,7 +174,7 @@ impl Engine {
 
     /// Whether it is one of this user's: those of others, on an engine that many use, are no affair of ours.
     fn is_own(&self, info: &BoxInfo) -> bool {
-        info.host == host_id() && info.home == self.home
+        info.is_of(&self.home)
     }
 
     async fn run(self: Arc<Self>) {

@@ -23,12 +23,25 @@ pub async fn change<R>(
     info: &BoxInfo,
     change: impl FnMut(&mut Attachments) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
-    let document = Document {
+    document(docker, info)
+        .change(context.data_directory.as_deref(), change)
+        .await
+}
+
+/// What is attached to a box from its next start on, but for what its user has changed since.
+///
+/// # Errors
+/// A box that is gone or cannot be read, a document that cannot be understood.
+pub async fn attached(docker: &Docker, info: &BoxInfo) -> Result<Attachments, Failure> {
+    document(docker, info).read().await
+}
+
+fn document<'a>(docker: &'a Docker, info: &'a BoxInfo) -> Document<'a> {
+    Document {
         docker,
         info,
         path: paths::ATTACHED,
-    };
-    document.change(context.data_directory.as_deref(), change).await
+    }
 }
 
 /// What is attached to a box that is about to start.

@@ -16,7 +16,7 @@ mod store;
 
 pub use attach::{Attached, Library, detach};
 pub use draft::{DraftError, Drafted, checked, from_file, from_json};
-pub use in_box::{Look, change, look};
+pub use in_box::{Look, attached, change, look};
 pub use kept::{Kept, Refused};
 pub use pending::{Pending, pending, pending_line};
 pub use refresh::{Change, Refreshed};

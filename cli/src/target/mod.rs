@@ -260,7 +260,7 @@ async fn seen(
                 context.ui.detail("asked the relay");
                 return Ok((boxes, Some(relay)));
             }
-            Err(Absence::NotThere) => {}
+            Err(Absence::NotThere) => relay.stay().await,
             Err(absence) => context.ui.detail(&format!("without the relay: {absence}")),
         }
     }

@@ -31,6 +31,8 @@ pub const SERVICE_PREFIX: &str = "rigbox-svc-";
 pub const SCRIPT_PREFIX: &str = "setup-";
 /// Longest name: with the longer prefix it is as long as a unit's name may be.
 pub const LONGEST_NAME: usize = 52;
+/// Digits of an id, after its prefix.
+const ID_DIGITS: usize = 12;
 
 /// Something of a person's as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,5 +87,15 @@ fn check_name(name: &str, wrong: &mut Vec<Invalid>) {
             "name",
             format!("it has {} characters; {LONGEST_NAME} may be", name.len()),
         ));
+    } else if is_like_an_id(name) {
+        // Whoever deletes by id a second time must not meet another thing that is called so.
+        wrong.push(Invalid::new("name", "it has the form of an id"));
     }
+}
+
+/// Whether a name could be taken for the id of a spec or script.
+fn is_like_an_id(name: &str) -> bool {
+    let digits = name.strip_prefix("svc_").or_else(|| name.strip_prefix("ss_"));
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    digits.is_some_and(|digits| digits.len() == ID_DIGITS && digits.bytes().all(is_digit))
 }

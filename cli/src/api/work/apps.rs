@@ -51,16 +51,14 @@ pub(super) async fn create(world: &World<'_>, word: &str, body: &[u8]) -> Answer
     let name = body.text("name");
     let port = body.port("port");
     // A port that is none has been noted.
-    for wrong in app::check(name.as_deref().unwrap_or_default(), port.max(1)) {
-        let is_missing = name.is_none();
-        body.note(
-            &wrong.field,
-            if is_missing {
-                "it has to be text".to_owned()
-            } else {
-                wrong.message
-            },
-        );
+    match &name {
+        None if body.has_noted("name") => {}
+        None => body.note("name", "it is missing"),
+        Some(name) => {
+            for wrong in app::check(name, port.max(1)) {
+                body.note(&wrong.field, wrong.message);
+            }
+        }
     }
     body.finish()?;
     let docker = world.docker()?;

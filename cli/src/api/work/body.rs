@@ -1,6 +1,10 @@
 //! Bodies that are about boxes, taken apart field by field, so that every mistake can be told.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use agentbox_ctl::spec::Invalid;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::super::error::Error;
@@ -9,6 +13,40 @@ use crate::ui::one_line;
 
 /// Longest text in bytes.
 const LONGEST: usize = 4096;
+
+/// The fields that an object has more than once, of which only the last would count.
+struct Twice(Vec<Invalid>);
+
+impl Twice {
+    fn in_object(bytes: &[u8]) -> Vec<Invalid> {
+        serde_json::from_slice::<Self>(bytes).map_or_else(|_| Vec::new(), |twice| twice.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Twice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Twice;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Twice, A::Error> {
+                let (mut seen, mut twice) = (HashSet::new(), Vec::new());
+                while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
+                    if seen.contains(&key) {
+                        twice.push(Invalid::new(one_line(&key), "it is given twice"));
+                    }
+                    seen.insert(key);
+                }
+                Ok(Twice(twice))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
 
 /// A body under way.
 pub(super) struct Body {
@@ -24,8 +62,8 @@ impl Body {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Ok(Self {
+                mistakes: Twice::in_object(bytes),
                 fields,
-                mistakes: Vec::new(),
             }),
             Ok(_) => Err(Error::wrong("body", "it must be an object")),
             Err(error) => Err(Error::new(400, error.to_string())),
@@ -35,6 +73,11 @@ impl Body {
     /// Notes a mistake.
     pub(super) fn note(&mut self, field: &str, message: impl Into<String>) {
         self.mistakes.push(Invalid::new(field, message));
+    }
+
+    /// Whether a mistake in a field was noted.
+    pub(super) fn has_noted(&self, field: &str) -> bool {
+        self.mistakes.iter().any(|mistake| mistake.field == field)
     }
 
     /// The value of a field; `null` counts as none.
@@ -150,6 +193,12 @@ mod tests {
                 "{text}"
             );
         }
+        let mut twice = Body::parse(br#"{"name":"x","na\u006de":"y","port":1}"#).unwrap();
+        assert_eq!(
+            (twice.text("name").as_deref(), twice.port("port")),
+            (Some("y"), 1)
+        );
+        assert_eq!(twice.finish().unwrap_err().message, "name: it is given twice");
         let port = |text: &str| Body::parse(text.as_bytes()).unwrap().port("port");
         assert_eq!(port(r#"{"port":3000.0}"#), 3000);
         assert_eq!(port(r#"{"port":3000.5}"#), 0);

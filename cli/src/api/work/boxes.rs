@@ -1,38 +1,37 @@
 //! Boxes, as the API shows them, and what is done with one that is there.
 
-use agentbox_ctl::paths;
-use agentbox_ctl::spec::Attachments;
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::super::error::{Answered, Error, Reply};
 use super::{World, stopped};
-use crate::boxes::private::Document;
-use crate::boxes::{BoxInfo, observe};
+use crate::boxes::{BoxInfo, BoxState, observe};
 use crate::commands::{destroy, restart, url};
 use crate::docker::Docker;
 use crate::lifecycle;
 use crate::relay::Relay;
 use crate::settings::Layers;
+use crate::spec;
 use crate::target::{Target, settled};
 
 /// Boxes that are looked into at once.
 const AT_ONCE: usize = 8;
 
+/// How long a supervisor may take to say whether it has an exposed service.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A box as JSON.
-pub(super) async fn describe(world: &World<'_>, docker: &Docker, info: &BoxInfo) -> Result<Value, Error> {
-    let templates = templates(world)?;
-    Ok(shown(world, docker, info, &templates).await)
+pub(super) async fn describe(world: &World<'_>, docker: &Docker, info: &BoxInfo) -> Value {
+    let templates = templates(world).unwrap_or_default();
+    shown(world, docker, info, &templates).await
 }
 
 async fn shown(world: &World<'_>, docker: &Docker, info: &BoxInfo, templates: &[(String, String)]) -> Value {
-    let document = Document {
-        docker,
-        info,
-        path: paths::ATTACHED,
-    };
     // What only somebody in the box can have broken hides no box.
-    let attached: Attachments = document.read().await.unwrap_or_default();
+    let attached = spec::attached(docker, info).await.unwrap_or_default();
     let specs: Vec<&str> = attached
         .service_specs
         .iter()
@@ -53,22 +52,38 @@ async fn shown(world: &World<'_>, docker: &Docker, info: &BoxInfo, templates: &[
         "project": Some(&info.project).filter(|project| !project.is_empty()),
         "service_spec_ids": specs,
         "setup_script_ids": scripts,
-        "url": url::stable(&info.name, world.port),
+        "url": is_exposed(world, docker, info).await.then(|| url::stable(&info.name, world.port)),
         "created_at": info.created_at,
     })
 }
 
-/// Words for images, and the images.
+/// Whether the box is one that the relay leads to, and has a service that it leads to.
+async fn is_exposed(world: &World<'_>, docker: &Docker, info: &BoxInfo) -> bool {
+    if info.state != BoxState::Running || !info.is_of(&world.context.home_label()) {
+        return false;
+    }
+    let target = Target::of(docker.clone(), info.clone(), None);
+    let units = timeout(PATIENCE, target.units()).await;
+    matches!(units, Ok(Ok((_, units))) if units.services.iter().any(|service| service.expose.is_some()))
+}
+
+/// Words for images, and the images. What only shows boxes does without where the settings are broken.
 pub(super) fn templates(world: &World<'_>) -> Result<Vec<(String, String)>, Error> {
-    // Only the user's own settings count.
-    let layers = Layers::load(world.context, None, &[])?;
-    Ok(layers.templates())
+    Ok(layers(world)?.templates())
+}
+
+/// The settings: only the user's own count. What is wrong with them is no mistake of a client.
+pub(super) fn layers(world: &World<'_>) -> Result<Layers, Error> {
+    Layers::load(world.context, None, &[]).map_err(|failure| Error {
+        status: 500,
+        ..failure.into()
+    })
 }
 
 pub(super) async fn list(world: &World<'_>) -> Answered {
     let docker = world.docker()?;
     let boxes = observe(&docker).await?.boxes;
-    let templates = templates(world)?;
+    let templates = templates(world).unwrap_or_default();
     let all: Vec<Value> = futures_util::stream::iter(&boxes)
         .map(|info| shown(world, &docker, info, &templates))
         .buffered(AT_ONCE)
@@ -80,7 +95,7 @@ pub(super) async fn list(world: &World<'_>) -> Answered {
 pub(super) async fn get(world: &World<'_>, word: &str) -> Answered {
     let docker = world.docker()?;
     let info = world.find(&docker, word).await?;
-    Ok(Reply::of(200, describe(world, &docker, &info).await?))
+    Ok(Reply::of(200, describe(world, &docker, &info).await))
 }
 
 pub(super) async fn start(world: &mut World<'_>, word: &str) -> Answered {
@@ -138,5 +153,5 @@ async fn after(world: &World<'_>, docker: &Docker, info: &BoxInfo) -> Answered {
     let boxes = observe(docker).await?.boxes;
     let now = boxes.iter().find(|now| now.id == info.id);
     let now = now.ok_or_else(|| Error::new(404, "the box is gone"))?;
-    Ok(Reply::of(200, describe(world, docker, now).await?))
+    Ok(Reply::of(200, describe(world, docker, now).await))
 }

@@ -5,7 +5,7 @@ use agentbox_ctl::spec::Attachments;
 
 use super::super::error::{Answered, Error, Reply};
 use super::body::Body;
-use super::boxes::{describe, templates};
+use super::boxes::{describe, layers, templates};
 use super::{World, stopped};
 use crate::boxes::{name, observe};
 use crate::carry;
@@ -15,7 +15,7 @@ use crate::docker::Docker;
 use crate::image;
 use crate::plan::create::{Settings, Start, check_image};
 use crate::relay::Relay;
-use crate::settings::{self, Flags, Layers};
+use crate::settings::{self, Flags};
 use crate::spec::Refused;
 
 /// The template of a box that asks for none.
@@ -23,7 +23,7 @@ const DEFAULT_TEMPLATE: &str = "tpl_node";
 
 pub(super) async fn create(world: &mut World<'_>, body: &[u8]) -> Answered {
     let flags = read(world, body)?;
-    let layers = Layers::load(world.context, None, &[])?;
+    let layers = layers(world)?;
     let mut settings = settings::resolve(flags, &layers)?;
     let attached = attached(world, &settings)?;
     let docker = world.docker()?;
@@ -61,7 +61,7 @@ pub(super) async fn create(world: &mut World<'_>, body: &[u8]) -> Answered {
         // So that its URLs work at once.
         let _ = relay.wake().await;
     }
-    Ok(Reply::of(201, describe(world, &docker, &made.info).await?))
+    Ok(Reply::of(201, describe(world, &docker, &made.info).await))
 }
 
 /// What a body asks for.
@@ -164,7 +164,7 @@ async fn prepare(
     settings: &mut Settings,
     order: &mut Order,
 ) -> Result<(), Error> {
-    if let Start::Checkpoint(_) = settings.start {
+    if let Start::Checkpoint(wanted) = settings.start.clone() {
         let found = checkpoint::warm_up(docker, None, settings, false).await;
         let found = found.map_err(|failure| {
             let mut error = Error::from_failure(&failure, 422);
@@ -174,6 +174,10 @@ async fn prepare(
             error
         })?;
         if let Some(found) = found {
+            // On the command line the beginning of an id will do; a program means what it says.
+            if ![&found.name, found.digits()].contains(&wanted.as_str()) {
+                return Err(Error::wrong("snapshot_id", "there is no such checkpoint"));
+            }
             order.config = checkpoint::config_of(world.context, docker, &found).await?;
             order.config.check_needs(&found.name, &order.attached)?;
         }

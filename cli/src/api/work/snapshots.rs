@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::super::error::{Answered, Error, Reply};
 use super::body::Body;
+use super::boxes::layers;
 use super::{World, stopped};
 use crate::boxes::{BoxInfo, name};
 use crate::checkpoint::{self, Catalog, Checkpoint, Key, NONE, Wanted};
-use crate::settings::Layers;
 
 fn shown(checkpoint: &Checkpoint) -> Value {
     json!({
@@ -50,7 +50,7 @@ pub(super) async fn create(world: &mut World<'_>, word: &str, body: &[u8]) -> An
     body.finish()?;
     let docker = world.docker()?;
     let info = world.find(&docker, word).await?;
-    let layers = Layers::load(world.context, None, &[])?;
+    let layers = layers(world)?;
     let depth = layers.value("checkpoint.max_depth");
     let wanted = Wanted {
         name: given,

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use agentbox_ctl::failure::Failure;
 use agentbox_ctl::time::Timestamp;
@@ -11,6 +12,9 @@ use directories::ProjectDirs;
 
 /// How many files of one box and second are told apart.
 const SAME_NAME: u32 = 100;
+
+/// How long a file may be without its lock, at the most, when it is begun.
+const BEGINNING: Duration = Duration::from_secs(60);
 
 /// Where saved work is kept: `saved` in the user's data directory.
 ///
@@ -46,6 +50,7 @@ impl Partial {
             .mode(0o700)
             .create(directory)
             .map_err(|error| cannot_write(directory, &error))?;
+        sweep(directory);
         let time: String = now
             .to_string()
             .chars()
@@ -70,6 +75,8 @@ impl Partial {
                 .open(&path);
             match opened {
                 Ok(file) if !wanted.exists() => {
+                    // A file system without locks has nobody that sweeps, either.
+                    let _ = file.try_lock();
                     return Ok(Self {
                         file,
                         path,
@@ -119,6 +126,23 @@ impl Partial {
     }
 }
 
+/// Removes the partial files of processes that were killed. Who writes one has it locked, and a file that is being begun
+/// is new.
+fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_partial = path.extension().is_some_and(|extension| extension == "partial");
+        let is_old = || {
+            let changed = entry.metadata().and_then(|metadata| metadata.modified());
+            changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > BEGINNING))
+        };
+        if is_partial && is_old() && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            // The next one tries again.
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.finished {
@@ -137,6 +161,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -171,6 +196,30 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&directory.join("web-20231114T221320Z.bundle")), 0o600);
         assert_eq!(mode(&directory), 0o700);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_swept_and_what_is_written_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let mut partial = Partial::begin(root.path(), "web", "tar", Timestamp::now()).unwrap();
+        let made = |name: &str, age: u64| {
+            let file = File::create(root.path().join(name)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(age))
+                .unwrap();
+        };
+        partial
+            .file
+            .set_modified(SystemTime::now() - Duration::from_secs(600))
+            .unwrap();
+        made(".left-Z.tar.partial", 600);
+        made(".new-Z.tar.partial", 1);
+        made("saved.tar", 600);
+        drop(Partial::begin(root.path(), "api", "tar", Timestamp::now()).unwrap());
+        let left = names(root.path());
+        assert_eq!(left.len(), 3, "{left:?}");
+        assert!(!left.iter().any(|name| name.starts_with(".left")), "{left:?}");
+        partial.write(b"work").unwrap();
+        partial.finish().unwrap();
     }
 
     #[test]

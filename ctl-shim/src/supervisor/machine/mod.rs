@@ -180,6 +180,7 @@ impl Machine {
                 slot.restarts = restored.restarts;
                 if kind_of(restored.state) == kind_of(slot.told) {
                     slot.told = restored.state;
+                    slot.afresh = true;
                 }
                 if restored.state == UnitState::Task(TaskState::Done) && is_task(slot) {
                     slot.phase = Phase::Done;
@@ -306,9 +307,12 @@ impl Machine {
             return;
         };
         let Some(state) = slot.visible() else { return };
-        if slot.told == state {
+        // A new process is news even where the state is the one that the crashed supervisor had told.
+        let is_news = slot.told != state || (slot.afresh && slot.pid().is_some());
+        if !is_news {
             return;
         }
+        slot.afresh = false;
         let from = std::mem::replace(&mut slot.told, state);
         let exit_code = match (&slot.phase, slot.outcome) {
             (Phase::Alive(_) | Phase::Pending | Phase::Waiting, _) => None,

@@ -142,6 +142,8 @@ pub struct Slot {
     pub phase: Phase,
     /// The state last told to the outside, `pending` to begin with.
     pub told: UnitState,
+    /// What was last told was told by a supervisor that crashed: nothing of it lives.
+    pub afresh: bool,
     /// Starts that nobody asked for, while the box lives.
     pub restarts: u32,
     /// Consecutive failures: the exponent of the next delay.
@@ -180,6 +182,7 @@ impl Slot {
             wanted,
             phase: Phase::Pending,
             told,
+            afresh: false,
             restarts: 0,
             failures: 0,
             generation: 0,

@@ -709,6 +709,31 @@ fn a_crashed_supervisors_done_tasks_stay_done() {
 }
 
 #[test]
+fn a_crashed_supervisors_service_is_told_with_its_new_process() {
+    let was = Restored {
+        state: UnitState::Service(crate::report::ServiceState::Running),
+        restarts: 0,
+    };
+    let mut machine = Machine::new(
+        config([a_service("web", &[])]),
+        17,
+        &HashMap::from([("web".to_owned(), was)]),
+    );
+    let now = (Duration::ZERO, Timestamp::from_millis(0));
+    let key = machine.find("web").unwrap().key;
+    assert_eq!(machine.handle(Input::Tick, now.0, now.1), [Effect::Spawn(key)]);
+    let effects = machine.handle(Input::Spawned { key, result: Ok(63) }, now.0, now.1);
+    let told: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Tell(event) => Some((event.seq, event.from.as_deref(), event.to.as_deref(), event.pid)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(Some(18), Some("running"), Some("running"), Some(63))]);
+}
+
+#[test]
 fn restart_is_answered_by_the_new_run() {
     let mut world = World::new([a_service("web", &[])]);
     let before = world.machine.find("web").unwrap().generation;
