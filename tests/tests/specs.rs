@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentbox_tests::{Project, TestBox, engine, wait_until};
+use agentbox_tests::{Project, TestBox, engine, wait_for, wait_until};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -151,9 +151,16 @@ fn a_failed_script_holds_everything_back_until_it_succeeds() {
     );
     let pid = test_box.pid("rigbox-svc-api");
     test_box.docker_exec("pkill -9 -f '^agentbox-ctl daemon'").ok();
-    wait_until("the service is there again", LIMIT, || {
-        let unit = agentbox_tests::test_box::find_unit(&test_box.status_json(), "rigbox-svc-api");
-        unit.is_some_and(|unit| unit["state"] == "running" && unit["pid"].as_u64() != Some(pid))
+    // For a moment nobody answers.
+    wait_for("the service is there again", LIMIT, || {
+        let status = test_box.run("status", &["--json"]);
+        let unit = (status.code == 0)
+            .then(|| agentbox_tests::test_box::find_unit(&status.json(), "rigbox-svc-api"))
+            .flatten();
+        match unit {
+            Some(unit) if unit["state"] == "running" && unit["pid"].as_u64() != Some(pid) => Ok(()),
+            _ => Err(status.to_string()),
+        }
     });
     assert_eq!(test_box.unit("setup-one")["state"], "done");
 }
