@@ -4,45 +4,14 @@ use std::io::IsTerminal;
 
 use super::super::output::Output;
 use super::page::{self, Style};
-use super::unit::{Unit, bare, full, is_pattern, means};
-use super::words::Takes::{Count, Nothing, Value};
-use super::words::{Flag, Words, count, flag};
+use super::unit::{Unit, full, is_pattern, means};
+use super::verbs::{HELP, Line};
+use super::words::{Words, count};
 use super::{complaint, journalctl, time};
 use crate::client::{Call, Client, Part};
 use crate::failure::Failure;
-use crate::paths;
 use crate::protocol::message::{Answer, Request, UnitDescription};
 use crate::time::Timestamp;
-
-/// Most of these are habits that mean nothing here.
-const FLAGS: &[Flag] = &[
-    flag('-', "user", Nothing),
-    flag('-', "system", Nothing),
-    flag('-', "no-pager", Nothing),
-    flag('-', "now", Nothing),
-    flag('q', "quiet", Nothing),
-    flag('l', "full", Nothing),
-    flag('a', "all", Nothing),
-    flag('-', "no-legend", Nothing),
-    flag('-', "plain", Nothing),
-    flag('-', "failed", Nothing),
-    flag('-', "state", Value),
-    flag('t', "type", Value),
-    flag('-', "no-block", Nothing),
-    flag('-', "wait", Nothing),
-    flag('n', "lines", Count),
-    flag('-', "no-ask-password", Nothing),
-    flag('f', "force", Nothing),
-    flag('h', "help", Nothing),
-    flag('-', "version", Nothing),
-];
-
-const HELP: &str = "systemctl [OPTIONS] VERB [UNIT...]\n\n\
-    The units of this box: those of agentbox.yaml and attached service specs and setup scripts.\n\n\
-    Verbs:   status start stop restart is-active is-failed is-enabled enable disable\n         \
-    list-units cat daemon-reload\n\
-    Options: --now --all --failed --state= --type= --lines= --no-block --no-legend --plain --quiet\n\n\
-    agentbox-ctl --help lists what else there is.\n";
 
 /// Of a unit that is not active.
 const NOT_ACTIVE: u8 = 3;
@@ -63,11 +32,8 @@ struct Systemctl<'a> {
 
 /// Runs a command line and says how it ends.
 pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure> {
-    let words = Words::parse(words, FLAGS).map_err(|wrong| {
-        complaint(format!(
-            "systemctl: {wrong}; agentbox-ctl --help lists what there is in a box"
-        ))
-    })?;
+    let line = Line::parse(words).map_err(complaint)?;
+    let words = &line.words;
     if words.has("help") {
         return output.bytes(HELP.as_bytes()).map(|()| 0);
     }
@@ -77,14 +43,9 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
             .line(&format!("agentbox-ctl {version} (systemctl)"))
             .map(|()| 0);
     }
-    let (verb, names) = match words.names.split_first() {
-        Some((verb, names)) => (verb.as_str(), names),
-        None => ("list-units", &[][..]),
-    };
+    let (verb, names) = line.verb();
     let wants_units = match verb {
         "status" | "list-units" => false,
-        "start" | "stop" | "restart" | "is-active" | "is-failed" | "is-enabled" | "enable" | "disable"
-        | "cat" => true,
         "daemon-reload" => {
             if !words.has("quiet") {
                 output.complain(
@@ -93,7 +54,7 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
             }
             return Ok(0);
         }
-        _ => return Err(complaint(refusal(verb, names))),
+        _ => true,
     };
     if wants_units && names.is_empty() {
         return Err(complaint(format!(
@@ -106,7 +67,7 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
     };
     let systemctl = Systemctl {
         client,
-        words: &words,
+        words,
         names,
         units: Unit::all(&report),
         output,
@@ -122,33 +83,6 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
         "cat" => systemctl.cat().await,
         verb => systemctl.change(verb, names).await,
     }
-}
-
-/// What to say about a verb that is not there: its form in a box.
-fn refusal(verb: &str, names: &[String]) -> String {
-    let units: Vec<&str> = names.iter().map(|name| bare(name)).collect();
-    let units = if units.is_empty() {
-        "UNIT".to_owned()
-    } else {
-        units.join(" ")
-    };
-    let form = match verb {
-        "reload" | "try-restart" | "condrestart" | "reload-or-restart" | "try-reload-or-restart" => {
-            format!("agentbox-ctl restart {units}")
-        }
-        "kill" | "clean" | "freeze" | "isolate" => format!("agentbox-ctl stop {units}"),
-        "reset-failed" | "thaw" => format!("agentbox-ctl start {units}"),
-        "mask" => format!("agentbox-ctl disable {units}"),
-        "unmask" | "preset" | "reenable" | "add-wants" => format!("agentbox-ctl enable {units}"),
-        "edit" | "link" | "revert" | "set-property" | "daemon-reexec" => {
-            format!("agentbox-ctl reload\" after an edit of \"{}", paths::CONFIG)
-        }
-        "show" | "is-system-running" => "agentbox-ctl status --json".to_owned(),
-        "help" => "agentbox-ctl --help".to_owned(),
-        _ if verb.starts_with("list-") => "agentbox-ctl status".to_owned(),
-        _ => "agentbox-ctl --help".to_owned(),
-    };
-    format!("systemctl: a box has no \"{verb}\"; use \"{form}\"")
 }
 
 impl Systemctl<'_> {
@@ -396,29 +330,4 @@ impl Systemctl<'_> {
 async fn ended(call: &mut Call) -> Result<(), Failure> {
     while !matches!(call.next().await?, Part::Done(_)) {}
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn verbs_that_are_not_there_name_the_form_that_is() {
-        let names = ["web.service".to_owned(), "api".to_owned()];
-        for (verb, form) in [
-            ("reload", "agentbox-ctl restart web api"),
-            ("kill", "agentbox-ctl stop web api"),
-            ("mask", "agentbox-ctl disable web api"),
-            ("list-timers", "agentbox-ctl status"),
-            ("show", "agentbox-ctl status --json"),
-            ("edit", "agentbox-ctl reload"),
-            ("bogus", "agentbox-ctl --help"),
-        ] {
-            let text = refusal(verb, &names);
-            assert!(
-                text.contains(&format!("\"{verb}\"")) && text.contains(form),
-                "{text}"
-            );
-        }
-    }
 }
