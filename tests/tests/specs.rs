@@ -113,6 +113,9 @@ fn scripts_run_in_order_and_everything_else_comes_after() {
     assert_eq!(test_box.unit("setup-one")["reason"], "already done");
     test_box.run("run-task", &["setup-one", "--force"]).ok();
     test_box.exec("grep -q edited /home/developer/order").ok();
+    test_box.exec("systemctl start setup-one").ok();
+    let runs = test_box.exec("grep -c edited /home/developer/order").ok();
+    assert_eq!(runs.stdout.trim(), "2");
 }
 
 #[test]

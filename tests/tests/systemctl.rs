@@ -133,6 +133,35 @@ fn units_start_and_stop_by_it() {
 }
 
 #[test]
+fn a_task_that_is_done_runs_again_and_one_that_runs_does_not() {
+    let project = Project::new(
+        "tasks:\n  \
+           once: {command: 'echo ran >> once', run_once: true}\n  \
+           slow: {command: 'echo ran >> slow; until test -e go; do sleep 0.1; done', run_once: {inputs: [none]}}\n  \
+           picky: {command: 'test ! -e refuse', run_once: true}\n",
+    );
+    let test_box = project.create(&[]);
+    let runs = |task: &str| test_box.exec(&format!("wc -l < {task}")).ok().stdout;
+    test_box.wait_state("once", "done");
+    test_box.exec("systemctl start once").ok();
+    assert_eq!(runs("once").trim(), "2");
+    test_box.exec("systemctl restart once.service").ok();
+    assert_eq!(runs("once").trim(), "3");
+
+    test_box.wait_state("slow", "running");
+    test_box.exec("systemctl start --no-block slow").ok();
+    test_box.exec("(sleep 1; touch go) & systemctl start slow").ok();
+    assert_eq!(test_box.unit("slow")["state"], "done");
+    assert_eq!(runs("slow").trim(), "1");
+
+    test_box.wait_state("picky", "done");
+    test_box
+        .exec("touch refuse; systemctl start picky")
+        .expect_code(1)
+        .complains(&["Job for picky.service failed", "task \"picky\" failed"]);
+}
+
+#[test]
 fn what_is_enabled_starts_with_the_box_and_nothing_starts_before() {
     let project = Project::new(YAML);
     let test_box = project.create(&[]);

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use super::super::output::Output;
+use super::super::units::unfinished;
 use super::page::{self, Style};
 use super::unit::{Unit, full, is_pattern, means};
 use super::verbs::{HELP, Line};
@@ -11,6 +12,7 @@ use super::{complaint, journalctl, time};
 use crate::client::{Call, Client, Part};
 use crate::failure::Failure;
 use crate::protocol::message::{Answer, Request, UnitDescription};
+use crate::report::TaskState;
 use crate::time::Timestamp;
 
 /// Of a unit that is not active.
@@ -299,14 +301,7 @@ impl Systemctl<'_> {
         }
         let mut calls: Vec<(&str, Call)> = Vec::new();
         for unit in found {
-            let units = vec![unit.name.clone()];
-            let request = match verb {
-                "stop" => Request::Stop { units },
-                // A oneshot service that has ended runs again when it is started.
-                "start" if !unit.is_done_task => Request::Start { units },
-                _ => Request::Restart { units },
-            };
-            calls.push((&unit.name, self.client.call(&request).await?));
+            calls.push((&unit.name, self.client.call(&request(verb, unit)).await?));
         }
         if self.words.has("no-block") {
             // Requests are taken up in their order: once this one is answered, the others have begun.
@@ -314,7 +309,7 @@ impl Systemctl<'_> {
             return Ok(code);
         }
         for (name, mut call) in calls {
-            if let Err(failure) = ended(&mut call).await {
+            if let Err(failure) = ended(name, &mut call).await {
                 let unit = full(name);
                 self.complain(&format!(
                     "Job for {unit} failed: {}.\nSee \"systemctl status {unit}\" and \"journalctl -xeu {unit}\" for details.",
@@ -327,7 +322,77 @@ impl Systemctl<'_> {
     }
 }
 
-async fn ended(call: &mut Call) -> Result<(), Failure> {
-    while !matches!(call.next().await?, Part::Done(_)) {}
-    Ok(())
+/// What a verb that changes units asks for. A oneshot service that has ended runs again when it is started, and no `run_once`
+/// keeps it from that; a run in progress is joined.
+fn request(verb: &str, unit: &Unit) -> Request {
+    let units = vec![unit.name.clone()];
+    match verb {
+        "stop" => Request::Stop { units },
+        _ if unit.is_done_task => Request::RunTask {
+            task: unit.name.clone(),
+            force: true,
+        },
+        "start" => Request::Start { units },
+        _ => Request::Restart { units },
+    }
+}
+
+/// Waits for the answer; what a task writes meanwhile is in its log.
+async fn ended(unit: &str, call: &mut Call) -> Result<(), Failure> {
+    loop {
+        match call.next().await? {
+            Part::Done(Answer::Task { state, reason, .. }) if state != TaskState::Done => {
+                return Err(unfinished(unit, state, reason));
+            }
+            Part::Done(_) => return Ok(()),
+            Part::Item(_) | Part::Data(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::unit::tests::{service, task};
+    use super::*;
+    use crate::report::{ServiceState, UnitsReport};
+
+    #[test]
+    fn a_task_that_is_done_is_run_again_and_no_other() {
+        let report = UnitsReport {
+            services: vec![service(ServiceState::Running)],
+            tasks: [
+                TaskState::Done,
+                TaskState::Running,
+                TaskState::Waiting,
+                TaskState::Failed,
+            ]
+            .map(task)
+            .to_vec(),
+            ..UnitsReport::default()
+        };
+        let mut table = String::new();
+        for unit in Unit::all(&report) {
+            for verb in ["start", "restart", "stop"] {
+                let request = request(verb, &unit);
+                table.push_str(&format!("{} ({}), {verb}: {request:?}\n", unit.active, unit.sub));
+            }
+        }
+        insta::assert_snapshot!(table, @r#"
+        active (running), start: Start { units: ["web"] }
+        active (running), restart: Restart { units: ["web"] }
+        active (running), stop: Stop { units: ["web"] }
+        inactive (dead), start: RunTask { task: "install", force: true }
+        inactive (dead), restart: RunTask { task: "install", force: true }
+        inactive (dead), stop: Stop { units: ["install"] }
+        activating (start), start: Start { units: ["install"] }
+        activating (start), restart: Restart { units: ["install"] }
+        activating (start), stop: Stop { units: ["install"] }
+        activating (start), start: Start { units: ["install"] }
+        activating (start), restart: Restart { units: ["install"] }
+        activating (start), stop: Stop { units: ["install"] }
+        failed (failed), start: Start { units: ["install"] }
+        failed (failed), restart: Restart { units: ["install"] }
+        failed (failed), stop: Stop { units: ["install"] }
+        "#);
+    }
 }
