@@ -171,6 +171,7 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         spec("again", "sh -c 'exit 4'", json!({})),
         spec("missing", "/no/such/program", json!({"restart_policy": "no"})),
         spec("optional", "sleep 1000", json!({"environment_file": "-/no/file"})),
+        spec("unreadable", "sleep 1000", json!({"environment_file": "-/etc"})),
         spec("required", "sleep 1000", json!({"environment_file": "/no/file", "restart_policy": "no"})),
     ]});
     start_with(&project, &test_box, &attached);
@@ -194,6 +195,7 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         "{missing}"
     );
     test_box.wait_state("rigbox-svc-optional", "running");
+    test_box.wait_state("rigbox-svc-unreadable", "running");
     let required = test_box.wait_state("rigbox-svc-required", "crashed");
     assert!(
         required["reason"].to_string().contains("/no/file does not exist"),
