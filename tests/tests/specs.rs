@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentbox_tests::{Project, TestBox, engine, wait_until};
+use agentbox_tests::{Project, TestBox, engine, images, wait_until};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -217,6 +217,20 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         .run("wait", &["--unit", "web", "--timeout", "60s"])
         .expect_code(1)
         .complains(&["rigbox-svc-none", "agentbox spec attach"]);
+}
+
+#[test]
+fn without_a_home_they_run_at_the_root() {
+    let project = Project::new("services: {}\n");
+    let test_box = project.create_from(&images::busybox(), &[]);
+    let attached = json!({
+        "serviceSpecs": [spec("api", "/bin/sh -c 'exec busybox sleep 1000'", json!({}))],
+        "setupScripts": [script("where", "busybox pwd\n", "first_boot")],
+    });
+    start_with(&project, &test_box, &attached);
+    test_box.run("wait", &["--timeout", "60s"]).ok();
+    assert_eq!(test_box.run("logs", &["setup-where"]).ok().stdout, "/\n");
+    assert_eq!(test_box.unit("rigbox-svc-api")["state"], "running");
 }
 
 #[test]

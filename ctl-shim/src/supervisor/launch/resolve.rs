@@ -38,7 +38,7 @@ impl Launcher {
         });
         let cwd = unit.cwd.as_ref().map_or_else(
             || match launch {
-                Launch::Exec(_) | Launch::Script(_) => PathBuf::from(&credentials.home),
+                Launch::Exec(_) | Launch::Script(_) => home(&credentials),
                 _ => self.options.workspace.clone(),
             },
             |cwd| self.options.workspace.join(cwd),
@@ -102,6 +102,12 @@ impl Launcher {
     }
 }
 
+/// The directory that a user's login begins in: `/` where the home is none.
+fn home(credentials: &Credentials) -> PathBuf {
+    let home = PathBuf::from(&credentials.home);
+    if home.is_dir() { home } else { PathBuf::from("/") }
+}
+
 /// The variables of a unit's files, in their order. One in systemd's syntax that is optional is passed over whatever keeps
 /// it from being read, as systemd does; one in dotenv's only where it is missing.
 fn variables(workspace: &Path, files: &[EnvFile]) -> Result<Vec<(String, String)>, String> {
@@ -135,6 +141,24 @@ mod tests {
             syntax,
         };
         variables(workspace, &[file]).map(|variables| variables.len())
+    }
+
+    #[test]
+    fn a_user_without_a_home_begins_at_the_root() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let begins = |path: &Path| {
+            let credentials = Credentials {
+                home: path.to_string_lossy().into_owned(),
+                ..users::lookup("0", directory.path()).unwrap()
+            };
+            home(&credentials)
+        };
+        assert_eq!(begins(directory.path()), directory.path());
+        for path in [file.as_path(), &directory.path().join("none")] {
+            assert_eq!(begins(path), Path::new("/"));
+        }
     }
 
     #[test]
