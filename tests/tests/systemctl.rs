@@ -251,6 +251,32 @@ fn journalctl_prints_lines_with_their_times() {
 }
 
 #[test]
+fn the_log_of_a_unit_that_was_removed_is_still_there() {
+    let project = Project::new(
+        "services: {web: {command: 'echo last words; exec sleep 1000'}, other: {command: exec sleep 1000}}\n",
+    );
+    let test_box = project.create(&["--wait"]);
+    test_box
+        .exec("echo 'services: {other: {command: exec sleep 1000}}' > /workspace/agentbox.yaml")
+        .ok();
+    test_box.run("reload", &[]).ok();
+    for unit in ["web", "web.service"] {
+        let kept = test_box.exec(&format!("journalctl -u {unit} -o cat")).ok();
+        assert_eq!((kept.stdout.as_str(), kept.stderr.as_str()), ("last words\n", ""));
+    }
+    assert_eq!(test_box.exec("agentbox-ctl logs web").ok().stdout, "last words\n");
+    let unknown = test_box.exec("journalctl -u ../logs/web -u nothere").ok();
+    assert_eq!(
+        unknown.stderr,
+        "Unit ../logs/web.service could not be found.\nUnit nothere.service could not be found.\n"
+    );
+    test_box
+        .exec("agentbox-ctl logs nothere")
+        .expect_code(3)
+        .complains(&["no unit"]);
+}
+
+#[test]
 fn journalctl_follows_and_ends_when_its_reader_goes() {
     let project = Project::new(
         "services:\n  web: {command: 'mkfifo /tmp/fifo; while :; do read line </tmp/fifo && echo \"$line\"; done'}\n",

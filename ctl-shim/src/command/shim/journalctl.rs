@@ -109,9 +109,15 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
     let known = report.names();
     let asked: Vec<&str> = words.all("unit").chain(words.all("user-unit")).collect();
     let is_wanted = |unit: &&String| asked.is_empty() || asked.iter().any(|name| means(name, unit));
-    let units: Vec<String> = known.iter().filter(is_wanted).cloned().collect();
+    let mut units: Vec<String> = known.iter().filter(is_wanted).cloned().collect();
     for name in asked.iter().filter(|name| !is_pattern(name)) {
-        if !known.iter().any(|unit| unit == bare(name)) && !words.has("quiet") {
+        let unit = bare(name).to_owned();
+        if units.contains(&unit) {
+            continue;
+        }
+        if has_log(&client, &unit).await {
+            units.push(unit);
+        } else if !words.has("quiet") {
             output.complain(&format!("Unit {} could not be found.\n", full(name)));
         }
     }
@@ -137,6 +143,18 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
         output.line("-- No entries --")?;
     }
     Ok(0)
+}
+
+/// Whether a unit that is no longer there has left a log.
+async fn has_log(client: &Client, unit: &str) -> bool {
+    let request = Request::Logs {
+        units: vec![unit.to_owned()],
+        range: LogRange {
+            tail: Some(0),
+            ..LogRange::default()
+        },
+    };
+    client.ask(&request).await.is_ok()
 }
 
 /// Name of this machine.
