@@ -409,7 +409,10 @@ fn a_relay_that_was_killed_is_back_with_the_next_look_at_boxes() {
     // Another's may have taken its port meanwhile.
     let url = wait_for("the API", LIMIT, || {
         let state = project.run(&["api", "status", "--json"]).ok().json();
-        state["url"].as_str().map(str::to_owned).ok_or_else(|| state.to_string())
+        state["url"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| state.to_string())
     });
     let again = Api { url, ..api };
     assert_eq!(again.ask("GET", "/service-specs"), (200, json!([])));

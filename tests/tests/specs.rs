@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentbox_tests::{Project, TestBox, engine, wait_for, wait_until};
+use agentbox_tests::{Project, TestBox, engine, images, wait_for, wait_until};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -113,6 +113,9 @@ fn scripts_run_in_order_and_everything_else_comes_after() {
     assert_eq!(test_box.unit("setup-one")["reason"], "already done");
     test_box.run("run-task", &["setup-one", "--force"]).ok();
     test_box.exec("grep -q edited /home/developer/order").ok();
+    test_box.exec("systemctl start setup-one").ok();
+    let runs = test_box.exec("grep -c edited /home/developer/order").ok();
+    assert_eq!(runs.stdout.trim(), "2");
 }
 
 #[test]
@@ -175,6 +178,7 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         spec("again", "sh -c 'exit 4'", json!({})),
         spec("missing", "/no/such/program", json!({"restart_policy": "no"})),
         spec("optional", "sleep 1000", json!({"environment_file": "-/no/file"})),
+        spec("unreadable", "sleep 1000", json!({"environment_file": "-/etc"})),
         spec("required", "sleep 1000", json!({"environment_file": "/no/file", "restart_policy": "no"})),
     ]});
     start_with(&project, &test_box, &attached);
@@ -198,6 +202,7 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         "{missing}"
     );
     test_box.wait_state("rigbox-svc-optional", "running");
+    test_box.wait_state("rigbox-svc-unreadable", "running");
     let required = test_box.wait_state("rigbox-svc-required", "crashed");
     assert!(
         required["reason"].to_string().contains("/no/file does not exist"),
@@ -219,6 +224,20 @@ fn endings_of_services_follow_their_policy_and_a_dash_forgives() {
         .run("wait", &["--unit", "web", "--timeout", "60s"])
         .expect_code(1)
         .complains(&["rigbox-svc-none", "agentbox spec attach"]);
+}
+
+#[test]
+fn without_a_home_they_run_at_the_root() {
+    let project = Project::new("services: {}\n");
+    let test_box = project.create_from(&images::busybox(), &[]);
+    let attached = json!({
+        "serviceSpecs": [spec("api", "/bin/sh -c 'exec busybox sleep 1000'", json!({}))],
+        "setupScripts": [script("where", "busybox pwd\n", "first_boot")],
+    });
+    start_with(&project, &test_box, &attached);
+    test_box.run("wait", &["--timeout", "60s"]).ok();
+    assert_eq!(test_box.run("logs", &["setup-where"]).ok().stdout, "/\n");
+    assert_eq!(test_box.unit("rigbox-svc-api")["state"], "running");
 }
 
 #[test]

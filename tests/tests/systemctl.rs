@@ -57,6 +57,9 @@ fn verbs_have_systemds_answers_and_exit_codes() {
         ("systemctl cat nothere", 1, ""),
         ("systemctl daemon-reload", 0, ""),
         ("systemctl mask web", 1, ""),
+        ("systemctl show -p ActiveState web", 1, ""),
+        ("systemctl --job-mode=fail start web", 0, ""),
+        ("journalctl -b -1", 1, ""),
         ("systemctl --bogus status web", 1, ""),
         ("systemctl start", 1, ""),
         ("systemctl start missing", 1, ""),
@@ -130,6 +133,35 @@ fn units_start_and_stop_by_it() {
     assert_eq!(test_box.unit("off")["state"], "running");
     test_box.exec("systemctl stop --no-block off").ok();
     test_box.wait_state("off", "stopped");
+}
+
+#[test]
+fn a_task_that_is_done_runs_again_and_one_that_runs_does_not() {
+    let project = Project::new(
+        "tasks:\n  \
+           once: {command: 'echo ran >> once', run_once: true}\n  \
+           slow: {command: 'echo ran >> slow; until test -e go; do sleep 0.1; done', run_once: {inputs: [none]}}\n  \
+           picky: {command: 'test ! -e refuse', run_once: true}\n",
+    );
+    let test_box = project.create(&[]);
+    let runs = |task: &str| test_box.exec(&format!("wc -l < {task}")).ok().stdout;
+    test_box.wait_state("once", "done");
+    test_box.exec("systemctl start once").ok();
+    assert_eq!(runs("once").trim(), "2");
+    test_box.exec("systemctl restart once.service").ok();
+    assert_eq!(runs("once").trim(), "3");
+
+    test_box.wait_state("slow", "running");
+    test_box.exec("systemctl start --no-block slow").ok();
+    test_box.exec("(sleep 1; touch go) & systemctl start slow").ok();
+    assert_eq!(test_box.unit("slow")["state"], "done");
+    assert_eq!(runs("slow").trim(), "1");
+
+    test_box.wait_state("picky", "done");
+    test_box
+        .exec("touch refuse; systemctl start picky")
+        .expect_code(1)
+        .complains(&["Job for picky.service failed", "task \"picky\" failed"]);
 }
 
 #[test]
@@ -219,6 +251,32 @@ fn journalctl_prints_lines_with_their_times() {
         .exec("journalctl -p err")
         .expect_code(1)
         .complains(&["unknown option", "agentbox-ctl logs"]);
+}
+
+#[test]
+fn the_log_of_a_unit_that_was_removed_is_still_there() {
+    let project = Project::new(
+        "services: {web: {command: 'echo last words; exec sleep 1000'}, other: {command: exec sleep 1000}}\n",
+    );
+    let test_box = project.create(&["--wait"]);
+    test_box
+        .exec("echo 'services: {other: {command: exec sleep 1000}}' > /workspace/agentbox.yaml")
+        .ok();
+    test_box.run("reload", &[]).ok();
+    for unit in ["web", "web.service"] {
+        let kept = test_box.exec(&format!("journalctl -u {unit} -o cat")).ok();
+        assert_eq!((kept.stdout.as_str(), kept.stderr.as_str()), ("last words\n", ""));
+    }
+    assert_eq!(test_box.exec("agentbox-ctl logs web").ok().stdout, "last words\n");
+    let unknown = test_box.exec("journalctl -u ../logs/web -u nothere").ok();
+    assert_eq!(
+        unknown.stderr,
+        "Unit ../logs/web.service could not be found.\nUnit nothere.service could not be found.\n"
+    );
+    test_box
+        .exec("agentbox-ctl logs nothere")
+        .expect_code(3)
+        .complains(&["no unit"]);
 }
 
 #[test]

@@ -175,20 +175,23 @@ pub(super) async fn run_task(arguments: &RunTaskArguments, context: &Context) ->
                 return Ok(0);
             }
             Part::Done(Answer::Task { state, reason, .. }) => {
-                let verb = if state == TaskState::Failed {
-                    "failed".to_owned()
-                } else {
-                    format!("is {state}")
-                };
-                let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-                return Err(
-                    Failure::failed(format!("task \"{}\" {verb}{reason}", arguments.task))
-                        .hint(format!("agentbox-ctl logs {}", arguments.task)),
-                );
+                return Err(unfinished(&arguments.task, state, reason)
+                    .hint(format!("agentbox-ctl logs {}", arguments.task)));
             }
             Part::Done(_) => return Err(unexpected()),
         }
     }
+}
+
+/// The failure of a task whose run did not end well.
+pub(super) fn unfinished(task: &str, state: TaskState, reason: Option<String>) -> Failure {
+    let verb = if state == TaskState::Failed {
+        "failed".to_owned()
+    } else {
+        format!("is {state}")
+    };
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    Failure::failed(format!("task \"{task}\" {verb}{reason}"))
 }
 
 pub(super) async fn reload(context: &Context) -> Result<u8, Failure> {

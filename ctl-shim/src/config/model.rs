@@ -119,7 +119,7 @@ impl ImageLaunch {
 pub struct EnvFile {
     /// Path below the workspace, as written; of a service spec, an absolute one.
     pub path: String,
-    /// Whether the file may be missing.
+    /// Whether the file may be missing; in systemd's syntax, whether it may be anything that cannot be read.
     pub optional: bool,
     /// How it is read.
     pub syntax: EnvSyntax,

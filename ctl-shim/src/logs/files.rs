@@ -47,6 +47,12 @@ pub(super) fn regular(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
+/// Whether anything is kept of a unit's log, be the unit there or not.
+pub fn is_kept(directory: &Path, unit: &str) -> bool {
+    let is_there = |age| matches!(regular(&log(directory, unit, age)), Ok(Some(_)));
+    check_name(unit).is_ok() && (0..=ROTATED).any(is_there)
+}
+
 /// Opens a regular file; `None` where there is none.
 pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     match regular(path)? {

@@ -21,6 +21,7 @@ pub mod reader;
 mod times;
 pub mod writer;
 
+pub use files::is_kept;
 #[cfg(feature = "supervisor")]
 pub use last_line::last_line;
 pub use marker::Marker;

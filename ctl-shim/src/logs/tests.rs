@@ -4,6 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::is_kept;
 use super::reader::LogReader;
 use super::writer::LogWriter;
 use crate::protocol::message::LogRange;
@@ -312,5 +313,18 @@ proptest! {
             seen.extend_from_slice(&bytes);
         }
         prop_assert_eq!(seen, written);
+    }
+}
+
+#[test]
+fn a_log_is_kept_as_long_as_one_of_its_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let logs = directory.path().join("logs");
+    std::fs::create_dir_all(logs.join("folder.log")).unwrap();
+    std::fs::write(directory.path().join("outside.log"), "").unwrap();
+    std::fs::write(logs.join("web.log.3"), "").unwrap();
+    assert!(is_kept(&logs, "web"));
+    for unit in ["api", "folder", "../outside", ""] {
+        assert!(!is_kept(&logs, unit), "{unit}");
     }
 }

@@ -157,9 +157,12 @@ async fn logs(
 ) -> Result<Answer, Failure> {
     let known = shared.unit_names.borrow().clone();
     let units = if units.is_empty() { known.clone() } else { units };
+    // A unit that has been removed is still known by its log.
+    let is_unknown =
+        |unit: &&String| !known.contains(unit) && !crate::logs::is_kept(&shared.log_directory, unit);
     if units == [DOCKER_DAEMON] {
-        // Its log is there even where the box is without it now.
-    } else if let Some(unknown) = units.iter().find(|unit| !known.contains(unit)) {
+        // It may be asked for even where the box is without it now.
+    } else if let Some(unknown) = units.iter().find(is_unknown) {
         return Err(super::engine::unknown_unit(
             unknown,
             known.iter().map(String::as_str),

@@ -10,7 +10,7 @@ use super::complaint;
 use super::runs::Runs;
 use super::time::{self, Zone};
 use super::unit::{bare, full, is_pattern, means};
-use super::words::Takes::{Count, Nothing, Value};
+use super::words::Takes::{Boot, Count, Nothing, Value};
 use super::words::{Flag, Words, count, flag};
 use crate::client::{Call, Client, Part};
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ const FLAGS: &[Flag] = &[
     flag('S', "since", Value),
     flag('e', "pager-end", Nothing),
     flag('o', "output", Value),
-    flag('b', "boot", Count),
+    flag('b', "boot", Boot),
     flag('x', "catalog", Nothing),
     flag('q', "quiet", Nothing),
     flag('a', "all", Nothing),
@@ -52,7 +52,8 @@ const LINES_AT_END: u64 = 1000;
 /// Runs a command line and says how it ends.
 pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure> {
     let refuse = |wrong: String| complaint(format!("journalctl: {wrong}; use \"agentbox-ctl logs\""));
-    let words = Words::parse(words, FLAGS).map_err(refuse)?;
+    let (words, result) = Words::parse(words, FLAGS);
+    result.map_err(refuse)?;
     if words.has("help") {
         return output.bytes(HELP.as_bytes()).map(|()| 0);
     }
@@ -66,6 +67,11 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
         return Err(refuse(format!(
             "a box's logs have no fields to match \"{name}\" with, only units (-u)"
         )));
+    }
+    if words.last("boot").is_some_and(|boot| !matches!(boot, "" | "0")) {
+        return Err(refuse(
+            "a box has the logs of this start (-b) and of all (without it)".to_owned(),
+        ));
     }
     let style = match words.last("output").unwrap_or("short") {
         "short" => Some(Style::new(words.has("no-hostname"), time::local)),
@@ -92,11 +98,6 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
         .map(|text| time::parse(text, Timestamp::now()));
     let mut since = since.transpose().map_err(complaint)?;
     let client = super::connect().await?;
-    if words.last("boot").is_some_and(|boot| !matches!(boot, "" | "0")) {
-        return Err(refuse(
-            "a box has the logs of this start (-b) and of all (without it)".to_owned(),
-        ));
-    }
     if words.has("boot")
         && let Answer::Hello { started_at, .. } = client.ask(&Request::Hello).await?
     {
@@ -108,9 +109,15 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
     let known = report.names();
     let asked: Vec<&str> = words.all("unit").chain(words.all("user-unit")).collect();
     let is_wanted = |unit: &&String| asked.is_empty() || asked.iter().any(|name| means(name, unit));
-    let units: Vec<String> = known.iter().filter(is_wanted).cloned().collect();
+    let mut units: Vec<String> = known.iter().filter(is_wanted).cloned().collect();
     for name in asked.iter().filter(|name| !is_pattern(name)) {
-        if !known.iter().any(|unit| unit == bare(name)) && !words.has("quiet") {
+        let unit = bare(name).to_owned();
+        if units.contains(&unit) {
+            continue;
+        }
+        if has_log(&client, &unit).await {
+            units.push(unit);
+        } else if !words.has("quiet") {
             output.complain(&format!("Unit {} could not be found.\n", full(name)));
         }
     }
@@ -136,6 +143,18 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
         output.line("-- No entries --")?;
     }
     Ok(0)
+}
+
+/// Whether a unit that is no longer there has left a log.
+async fn has_log(client: &Client, unit: &str) -> bool {
+    let request = Request::Logs {
+        units: vec![unit.to_owned()],
+        range: LogRange {
+            tail: Some(0),
+            ..LogRange::default()
+        },
+    };
+    client.ask(&request).await.is_ok()
 }
 
 /// Name of this machine.
@@ -329,6 +348,18 @@ fn reader_gone() -> oneshot::Receiver<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn boots_before_this_one_are_refused() {
+        for line in [&["-b", "-1"][..], &["--boot=-1", "-u", "web"], &["-b1"]] {
+            let words: Vec<String> = line.iter().map(|&word| word.to_owned()).collect();
+            let failure = run(&words, &Output::new(true)).await.unwrap_err();
+            assert_eq!(
+                failure.message,
+                "journalctl: a box has the logs of this start (-b) and of all (without it); use \"agentbox-ctl logs\""
+            );
+        }
+    }
 
     #[test]
     fn a_line_has_its_head_once() {

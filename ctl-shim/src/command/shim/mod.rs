@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! argv[0] ─► systemd is PID 1 ─► the next program of that name in PATH
-//!        └─► words (options) ─► systemctl ─► unit (states in systemd's words) ─► page (its look)
+//!        └─► words (options) ─► verbs ─► systemctl ─► unit (states in systemd's words) ─► page (its look)
 //!                           └─► journalctl ─► time (its forms of times)
 //! ```
 //!
@@ -15,6 +15,7 @@ mod runs;
 mod systemctl;
 mod time;
 mod unit;
+mod verbs;
 mod words;
 
 use std::ffi::{OsStr, OsString};

@@ -3,46 +3,17 @@
 use std::io::IsTerminal;
 
 use super::super::output::Output;
+use super::super::units::unfinished;
 use super::page::{self, Style};
-use super::unit::{Unit, bare, full, is_pattern, means};
-use super::words::Takes::{Count, Nothing, Value};
-use super::words::{Flag, Words, count, flag};
+use super::unit::{Unit, full, is_pattern, means};
+use super::verbs::{HELP, Line};
+use super::words::{Words, count};
 use super::{complaint, journalctl, time};
 use crate::client::{Call, Client, Part};
 use crate::failure::Failure;
-use crate::paths;
 use crate::protocol::message::{Answer, Request, UnitDescription};
+use crate::report::TaskState;
 use crate::time::Timestamp;
-
-/// Most of these are habits that mean nothing here.
-const FLAGS: &[Flag] = &[
-    flag('-', "user", Nothing),
-    flag('-', "system", Nothing),
-    flag('-', "no-pager", Nothing),
-    flag('-', "now", Nothing),
-    flag('q', "quiet", Nothing),
-    flag('l', "full", Nothing),
-    flag('a', "all", Nothing),
-    flag('-', "no-legend", Nothing),
-    flag('-', "plain", Nothing),
-    flag('-', "failed", Nothing),
-    flag('-', "state", Value),
-    flag('t', "type", Value),
-    flag('-', "no-block", Nothing),
-    flag('-', "wait", Nothing),
-    flag('n', "lines", Count),
-    flag('-', "no-ask-password", Nothing),
-    flag('f', "force", Nothing),
-    flag('h', "help", Nothing),
-    flag('-', "version", Nothing),
-];
-
-const HELP: &str = "systemctl [OPTIONS] VERB [UNIT...]\n\n\
-    The units of this box: those of agentbox.yaml and attached service specs and setup scripts.\n\n\
-    Verbs:   status start stop restart is-active is-failed is-enabled enable disable\n         \
-    list-units cat daemon-reload\n\
-    Options: --now --all --failed --state= --type= --lines= --no-block --no-legend --plain --quiet\n\n\
-    agentbox-ctl --help lists what else there is.\n";
 
 /// Of a unit that is not active.
 const NOT_ACTIVE: u8 = 3;
@@ -63,11 +34,8 @@ struct Systemctl<'a> {
 
 /// Runs a command line and says how it ends.
 pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure> {
-    let words = Words::parse(words, FLAGS).map_err(|wrong| {
-        complaint(format!(
-            "systemctl: {wrong}; agentbox-ctl --help lists what there is in a box"
-        ))
-    })?;
+    let line = Line::parse(words).map_err(complaint)?;
+    let words = &line.words;
     if words.has("help") {
         return output.bytes(HELP.as_bytes()).map(|()| 0);
     }
@@ -77,14 +45,9 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
             .line(&format!("agentbox-ctl {version} (systemctl)"))
             .map(|()| 0);
     }
-    let (verb, names) = match words.names.split_first() {
-        Some((verb, names)) => (verb.as_str(), names),
-        None => ("list-units", &[][..]),
-    };
+    let (verb, names) = line.verb();
     let wants_units = match verb {
         "status" | "list-units" => false,
-        "start" | "stop" | "restart" | "is-active" | "is-failed" | "is-enabled" | "enable" | "disable"
-        | "cat" => true,
         "daemon-reload" => {
             if !words.has("quiet") {
                 output.complain(
@@ -93,7 +56,7 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
             }
             return Ok(0);
         }
-        _ => return Err(complaint(refusal(verb, names))),
+        _ => true,
     };
     if wants_units && names.is_empty() {
         return Err(complaint(format!(
@@ -106,7 +69,7 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
     };
     let systemctl = Systemctl {
         client,
-        words: &words,
+        words,
         names,
         units: Unit::all(&report),
         output,
@@ -122,33 +85,6 @@ pub(super) async fn run(words: &[String], output: &Output) -> Result<u8, Failure
         "cat" => systemctl.cat().await,
         verb => systemctl.change(verb, names).await,
     }
-}
-
-/// What to say about a verb that is not there: its form in a box.
-fn refusal(verb: &str, names: &[String]) -> String {
-    let units: Vec<&str> = names.iter().map(|name| bare(name)).collect();
-    let units = if units.is_empty() {
-        "UNIT".to_owned()
-    } else {
-        units.join(" ")
-    };
-    let form = match verb {
-        "reload" | "try-restart" | "condrestart" | "reload-or-restart" | "try-reload-or-restart" => {
-            format!("agentbox-ctl restart {units}")
-        }
-        "kill" | "clean" | "freeze" | "isolate" => format!("agentbox-ctl stop {units}"),
-        "reset-failed" | "thaw" => format!("agentbox-ctl start {units}"),
-        "mask" => format!("agentbox-ctl disable {units}"),
-        "unmask" | "preset" | "reenable" | "add-wants" => format!("agentbox-ctl enable {units}"),
-        "edit" | "link" | "revert" | "set-property" | "daemon-reexec" => {
-            format!("agentbox-ctl reload\" after an edit of \"{}", paths::CONFIG)
-        }
-        "show" | "is-system-running" => "agentbox-ctl status --json".to_owned(),
-        "help" => "agentbox-ctl --help".to_owned(),
-        _ if verb.starts_with("list-") => "agentbox-ctl status".to_owned(),
-        _ => "agentbox-ctl --help".to_owned(),
-    };
-    format!("systemctl: a box has no \"{verb}\"; use \"{form}\"")
 }
 
 impl Systemctl<'_> {
@@ -365,14 +301,7 @@ impl Systemctl<'_> {
         }
         let mut calls: Vec<(&str, Call)> = Vec::new();
         for unit in found {
-            let units = vec![unit.name.clone()];
-            let request = match verb {
-                "stop" => Request::Stop { units },
-                // A oneshot service that has ended runs again when it is started.
-                "start" if !unit.is_done_task => Request::Start { units },
-                _ => Request::Restart { units },
-            };
-            calls.push((&unit.name, self.client.call(&request).await?));
+            calls.push((&unit.name, self.client.call(&request(verb, unit)).await?));
         }
         if self.words.has("no-block") {
             // Requests are taken up in their order: once this one is answered, the others have begun.
@@ -380,7 +309,7 @@ impl Systemctl<'_> {
             return Ok(code);
         }
         for (name, mut call) in calls {
-            if let Err(failure) = ended(&mut call).await {
+            if let Err(failure) = ended(name, &mut call).await {
                 let unit = full(name);
                 self.complain(&format!(
                     "Job for {unit} failed: {}.\nSee \"systemctl status {unit}\" and \"journalctl -xeu {unit}\" for details.",
@@ -393,32 +322,77 @@ impl Systemctl<'_> {
     }
 }
 
-async fn ended(call: &mut Call) -> Result<(), Failure> {
-    while !matches!(call.next().await?, Part::Done(_)) {}
-    Ok(())
+/// What a verb that changes units asks for. A oneshot service that has ended runs again when it is started, and no `run_once`
+/// keeps it from that; a run in progress is joined.
+fn request(verb: &str, unit: &Unit) -> Request {
+    let units = vec![unit.name.clone()];
+    match verb {
+        "stop" => Request::Stop { units },
+        _ if unit.is_done_task => Request::RunTask {
+            task: unit.name.clone(),
+            force: true,
+        },
+        "start" => Request::Start { units },
+        _ => Request::Restart { units },
+    }
+}
+
+/// Waits for the answer; what a task writes meanwhile is in its log.
+async fn ended(unit: &str, call: &mut Call) -> Result<(), Failure> {
+    loop {
+        match call.next().await? {
+            Part::Done(Answer::Task { state, reason, .. }) if state != TaskState::Done => {
+                return Err(unfinished(unit, state, reason));
+            }
+            Part::Done(_) => return Ok(()),
+            Part::Item(_) | Part::Data(_) => {}
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::unit::tests::{service, task};
     use super::*;
+    use crate::report::{ServiceState, UnitsReport};
 
     #[test]
-    fn verbs_that_are_not_there_name_the_form_that_is() {
-        let names = ["web.service".to_owned(), "api".to_owned()];
-        for (verb, form) in [
-            ("reload", "agentbox-ctl restart web api"),
-            ("kill", "agentbox-ctl stop web api"),
-            ("mask", "agentbox-ctl disable web api"),
-            ("list-timers", "agentbox-ctl status"),
-            ("show", "agentbox-ctl status --json"),
-            ("edit", "agentbox-ctl reload"),
-            ("bogus", "agentbox-ctl --help"),
-        ] {
-            let text = refusal(verb, &names);
-            assert!(
-                text.contains(&format!("\"{verb}\"")) && text.contains(form),
-                "{text}"
-            );
+    fn a_task_that_is_done_is_run_again_and_no_other() {
+        let report = UnitsReport {
+            services: vec![service(ServiceState::Running)],
+            tasks: [
+                TaskState::Done,
+                TaskState::Running,
+                TaskState::Waiting,
+                TaskState::Failed,
+            ]
+            .map(task)
+            .to_vec(),
+            ..UnitsReport::default()
+        };
+        let mut table = String::new();
+        for unit in Unit::all(&report) {
+            for verb in ["start", "restart", "stop"] {
+                let request = request(verb, &unit);
+                table.push_str(&format!("{} ({}), {verb}: {request:?}\n", unit.active, unit.sub));
+            }
         }
+        insta::assert_snapshot!(table, @r#"
+        active (running), start: Start { units: ["web"] }
+        active (running), restart: Restart { units: ["web"] }
+        active (running), stop: Stop { units: ["web"] }
+        inactive (dead), start: RunTask { task: "install", force: true }
+        inactive (dead), restart: RunTask { task: "install", force: true }
+        inactive (dead), stop: Stop { units: ["install"] }
+        activating (start), start: Start { units: ["install"] }
+        activating (start), restart: Restart { units: ["install"] }
+        activating (start), stop: Stop { units: ["install"] }
+        activating (start), start: Start { units: ["install"] }
+        activating (start), restart: Restart { units: ["install"] }
+        activating (start), stop: Stop { units: ["install"] }
+        failed (failed), start: Start { units: ["install"] }
+        failed (failed), restart: Restart { units: ["install"] }
+        failed (failed), stop: Stop { units: ["install"] }
+        "#);
     }
 }

@@ -9,7 +9,25 @@ pub(super) enum Takes {
     Value,
     /// A value that belongs to it by `=` or without a blank, or a number or `all` in the next word.
     Count,
+    /// As [`Takes::Count`], and the next word may be a number with a sign, or an id: a boot.
+    Boot,
 }
+
+impl Takes {
+    /// Whether an option that needs no value has this word for one.
+    fn has(self, word: &str) -> bool {
+        let digits = match self {
+            Self::Boot => word.strip_prefix(['-', '+']).unwrap_or(word),
+            _ => word,
+        };
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_id = word.len() == BOOT_ID && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        word == "all" || is_number || (self == Self::Boot && is_id)
+    }
+}
+
+/// Digits of a boot's id.
+const BOOT_ID: usize = 32;
 
 /// An option.
 #[derive(Debug, Clone, Copy)]
@@ -33,16 +51,18 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Takes a command line apart.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub(super) fn parse(words: &[String], flags: &[Flag]) -> Result<Self, String> {
+    /// Takes a command line apart: what stands before its first mistake, and that mistake.
+    pub(super) fn parse(words: &[String], flags: &[Flag]) -> (Self, Result<(), String>) {
         let mut parsed = Self::default();
+        let result = parsed.take(words, flags);
+        (parsed, result)
+    }
+
+    fn take(&mut self, words: &[String], flags: &[Flag]) -> Result<(), String> {
         let mut rest = words.iter().peekable();
         while let Some(word) = rest.next() {
             if word == "--" {
-                parsed.names.extend(rest.cloned());
+                self.names.extend(rest.cloned());
                 break;
             }
             // The options of this word, the last with what is attached to it.
@@ -72,11 +92,9 @@ impl Words {
                     }
                 }
             } else {
-                parsed.names.push(word.clone());
+                self.names.push(word.clone());
             }
             for (flag, attached) in found {
-                let is_count =
-                    |word: &&String| *word == "all" || word.bytes().all(|byte| byte.is_ascii_digit());
                 let value = match (flag.takes, attached) {
                     (_, Some(value)) => value.to_owned(),
                     (Takes::Nothing, None) => String::new(),
@@ -84,12 +102,14 @@ impl Words {
                         .next()
                         .cloned()
                         .ok_or_else(|| format!("option '--{}' needs a value", flag.long))?,
-                    (Takes::Count, None) => rest.next_if(is_count).cloned().unwrap_or_default(),
+                    (takes @ (Takes::Count | Takes::Boot), None) => {
+                        rest.next_if(|word| takes.has(word)).cloned().unwrap_or_default()
+                    }
                 };
-                parsed.options.push((flag.long, value));
+                self.options.push((flag.long, value));
             }
         }
-        Ok(parsed)
+        Ok(())
     }
 
     /// Whether an option was given.
@@ -144,7 +164,7 @@ pub(super) fn count(text: &str, default: u64) -> Result<Option<u64>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Takes::{Count, Nothing, Value};
+    use super::Takes::{Boot, Count, Nothing, Value};
     use super::*;
 
     const FLAGS: &[Flag] = &[
@@ -152,13 +172,15 @@ mod tests {
         flag('f', "follow", Nothing),
         flag('u', "unit", Value),
         flag('n', "lines", Count),
+        flag('b', "boot", Boot),
         flag('-', "no-pager", Nothing),
         flag('-', "no-legend", Nothing),
     ];
 
     fn parse(line: &str) -> Result<Words, String> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Words::parse(&words, FLAGS)
+        let (words, result) = Words::parse(&words, FLAGS);
+        result.map(|()| words)
     }
 
     #[test]
@@ -182,6 +204,27 @@ mod tests {
         assert_eq!(count("", 10), Ok(Some(10)));
         assert_eq!(count("all", 10), Ok(None));
         assert!(count("five", 10).is_err());
+    }
+
+    #[test]
+    fn a_boot_may_be_the_next_word() {
+        let id = "0123456789abcdef0123456789abcdef";
+        for boot in ["-1", "+1", "0", "all", id] {
+            let words = parse(&format!("-b {boot} -q")).unwrap();
+            assert_eq!(words.last("boot"), Some(boot));
+            assert!(words.has("quiet") && words.names.is_empty(), "{boot}");
+        }
+        assert_eq!(parse("-b -q").unwrap().last("boot"), Some(""));
+        assert_eq!(parse("-b web").unwrap().names, ["web"]);
+        assert!(parse("-n -1").is_err());
+    }
+
+    #[test]
+    fn what_stands_before_a_mistake_is_there() {
+        let line = ["-q", "show", "web", "--bogus", "api"].map(str::to_owned);
+        let (words, result) = Words::parse(&line, FLAGS);
+        assert_eq!(words.names, ["show", "web"]);
+        assert!(words.has("quiet") && result.is_err());
     }
 
     #[test]
