@@ -13,8 +13,9 @@ use tokio_util::io::StreamReader;
 
 use super::{Docker, DockerError};
 
-/// Size of the buffer that an exec's output is read into, in bytes.
-const OUTPUT_BUFFER: usize = 64 * 1024;
+/// Size of the buffer that an exec's output is read into, in bytes: what the engine copies at once. The relay has one for each
+/// box, and one that output fills grows by itself.
+const OUTPUT_BUFFER: usize = 32 << 10;
 /// How much of an exec's stderr is kept by [`ExecStream::into_duplex`], in bytes.
 const KEPT_STDERR: usize = 8 * 1024;
 
