@@ -8,11 +8,13 @@ use super::body::Body;
 use crate::app::{self, App, Listening};
 use crate::boxes::BoxInfo;
 use crate::docker::Docker;
+use crate::relay::Relay;
 use crate::spec::Refused;
 use crate::target::Target;
 
-async fn listening(docker: &Docker, info: &BoxInfo) -> Listening {
-    Listening::ask(&Target::of(docker.clone(), info.clone(), None)).await
+async fn listening(world: &World<'_>, docker: &Docker, info: &BoxInfo) -> Listening {
+    let relay = Relay::of(world.context, docker);
+    Listening::ask(&Target::of(docker.clone(), info.clone(), relay)).await
 }
 
 fn shown(world: &World<'_>, info: &BoxInfo, app: &App, listening: &Listening) -> Value {
@@ -38,7 +40,7 @@ pub(super) async fn list(world: &World<'_>, word: &str) -> Answered {
     let docker = world.docker()?;
     let info = world.find(&docker, word).await?;
     let apps = app::list(&docker, &info).await?;
-    let listening = listening(&docker, &info).await;
+    let listening = listening(world, &docker, &info).await;
     let all: Vec<Value> = apps
         .iter()
         .map(|app| shown(world, &info, app, &listening))
@@ -67,7 +69,7 @@ pub(super) async fn create(world: &World<'_>, word: &str, body: &[u8]) -> Answer
     let made = app::create(world.context, &docker, &info, &name, port)
         .await
         .map_err(refused)?;
-    let listening = listening(&docker, &info).await;
+    let listening = listening(world, &docker, &info).await;
     Ok(Reply::of(201, shown(world, &info, &made, &listening)))
 }
 

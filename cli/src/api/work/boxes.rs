@@ -62,7 +62,7 @@ async fn is_exposed(world: &World<'_>, docker: &Docker, info: &BoxInfo) -> bool 
     if info.state != BoxState::Running || !info.is_of(&world.context.home_label()) {
         return false;
     }
-    let target = Target::of(docker.clone(), info.clone(), None);
+    let target = Target::of(docker.clone(), info.clone(), Relay::of(world.context, docker));
     let units = timeout(PATIENCE, target.units()).await;
     matches!(units, Ok(Ok((_, units))) if units.services.iter().any(|service| service.expose.is_some()))
 }
