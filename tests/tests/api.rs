@@ -394,28 +394,32 @@ fn slow_bodies_hold_up_nobody(api: &Api<'_>) {
 }
 
 #[test]
-fn a_relay_that_was_killed_is_back_with_the_next_look_at_boxes() {
+fn a_relay_that_was_killed_is_back_with_the_next_look_at_boxes_or_token() {
     let project = Project::empty().with_relay();
-    let api = Api::enable(&project);
-    let health = project.run(&["relay", "status", "--json"]).ok().json();
-    let pid = health["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
-    kill(Pid::from_raw(pid.expect("a process")), Signal::SIGKILL).expect("it runs");
-    wait_until("a relay that is gone", LIMIT, || {
-        project.run(&["relay", "status"]).code == 1
-    });
-    let status = project.run(&["api", "status"]).ok().stdout;
-    assert!(status.contains("agentbox api enable"), "{status}");
-    project.run(&["list"]).ok();
-    // Another's may have taken its port meanwhile.
-    let url = wait_for("the API", LIMIT, || {
-        let state = project.run(&["api", "status", "--json"]).ok().json();
-        state["url"]
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| state.to_string())
-    });
-    let again = Api { url, ..api };
-    assert_eq!(again.ask("GET", "/service-specs"), (200, json!([])));
+    let mut api = Api::enable(&project);
+    for command in [&["list"][..], &["api", "token"]] {
+        let health = project.run(&["relay", "status", "--json"]).ok().json();
+        let pid = health["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+        kill(Pid::from_raw(pid.expect("a process")), Signal::SIGKILL).expect("it runs");
+        wait_until("a relay that is gone", LIMIT, || {
+            project.run(&["relay", "status"]).code == 1
+        });
+        let status = project.run(&["api", "status"]).ok().stdout;
+        assert!(status.contains("agentbox api enable"), "{status}");
+        let output = project.run(command).ok().stdout;
+        if command[0] == "api" {
+            api.token = output.trim().to_owned();
+        }
+        // Another's may have taken its port meanwhile.
+        api.url = wait_for("the API", LIMIT, || {
+            let state = project.run(&["api", "status", "--json"]).ok().json();
+            state["url"]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| state.to_string())
+        });
+        assert_eq!(api.ask("GET", "/service-specs"), (200, json!([])));
+    }
 }
 
 #[test]

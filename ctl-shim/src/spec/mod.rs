@@ -99,3 +99,32 @@ fn is_like_an_id(name: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     digits.is_some_and(|digits| digits.len() == ID_DIGITS && digits.bytes().all(is_digit))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_words_and_no_ids() {
+        let wrong = |name: &str| {
+            let mut wrong = Vec::new();
+            check_name(name, &mut wrong);
+            wrong.pop().map(|wrong| wrong.message).unwrap_or_default()
+        };
+        for name in [
+            "api",
+            "-",
+            "svc_",
+            "svc_c98dd9b6774",
+            "svc_C98DD9B6774B",
+            "ss_worker",
+        ] {
+            assert_eq!(wrong(name), "", "{name}");
+        }
+        for name in ["svc_c98dd9b6774b", "ss_bf94ae1f6f3c"] {
+            assert_eq!(wrong(name), "it has the form of an id");
+        }
+        assert!(wrong("a b").contains("only letters"));
+        assert!(wrong(&"x".repeat(53)).contains("52 may be"));
+    }
+}
